@@ -1,0 +1,117 @@
+"""The typed form of bot.toml (DESIGN.md section 4). Times are seconds, paths absolute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+DialectSetting = Literal["auto", "classic", "modern"]
+LoginWay = Literal["password", "md5", "token", "url"]
+
+
+class Secret:
+    """A password that never shows itself: `repr`, `str` and formatting give `***`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself; hand it to the wire only."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of bot.toml."""
+
+
+class AdminConfig(Section, frozen=True, kw_only=True):
+    user: str
+    password: Secret
+
+
+class PbxConfig(Section, frozen=True, kw_only=True):
+    url: str
+    """As written: http(s) or ws(s)."""
+    domain: str
+    dialect: DialectSetting = "auto"
+    login: LoginWay = "password"
+    admin: AdminConfig | None = None
+    tls_verify: bool = True
+    ca_file: Path | None = None
+
+
+class ExtensionConfig(Section, frozen=True, kw_only=True):
+    user: str
+    password: Secret
+    register: bool = True
+
+
+class BotConfig(Section, frozen=True, kw_only=True):
+    state_dir: Path
+    drain_timeout: float = 30.0
+    unrouted: Literal["ignore", "busy"] = "ignore"
+
+
+class MediaConfig(Section, frozen=True, kw_only=True):
+    codecs: tuple[str, ...] = ("opus", "PCMU", "PCMA")
+    """Of opus, PCMU, PCMA, G722; in order of preference."""
+    max_calls: int = 30
+    ice_servers: tuple[str, ...] = ()
+    """stun:, turn: URLs."""
+
+
+class LimitsConfig(Section, frozen=True, kw_only=True):
+    dial_allow: tuple[str, ...] = ("@domain",)
+    dials_per_minute: int = 30
+    hook_timeout: float = 10.0
+    wrap_up: float = 30.0
+
+
+class PluginsConfig(Section, frozen=True, kw_only=True):
+    path: tuple[Path, ...] = ()
+    enabled: tuple[str, ...] = ()
+
+
+class RouteConfig(Section, frozen=True, kw_only=True):
+    to: str = "*"
+    from_: str = "*"
+    plugin: str = ""
+    fallback: str = ""
+
+
+class Where(Section, frozen=True, kw_only=True):
+    """Where a configuration came from, so that later checks can name file and line."""
+
+    file: str
+    lines: dict[str, int] = {}
+    """Dotted key (`plugin.greeter.text`, `route[0].plugin`) → 1-based line."""
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """All of bot.toml."""
+
+    pbx: PbxConfig
+    extensions: tuple[ExtensionConfig, ...]
+    bot: BotConfig
+    media: MediaConfig = MediaConfig()
+    limits: LimitsConfig = LimitsConfig()
+    plugins: PluginsConfig = PluginsConfig()
+    plugin: dict[str, dict[str, Any]] = {}
+    """Each plugin's own section, as in the file; the plugin room checks it against the plugin's model."""
+    routes: tuple[RouteConfig, ...] = ()
+    sim: dict[str, Any] | None = None
+    """`[sim]` as in the file; `sim.config` reads it."""
+    where: Where

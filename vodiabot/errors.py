@@ -1,0 +1,149 @@
+"""Every public exception.
+
+Two families say who erred: `PbxError` is a mistake of the PBX (or of the network), `UsageError` one of ours, that is of
+the code or the configuration on this side. Each "Raises" elsewhere names one of these and nothing foreign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class VodiabotError(Exception):
+    """The root: `except VodiabotError` catches whatever this package raises on purpose."""
+
+
+class PbxError(VodiabotError):
+    """The other side, or the way to it, did something wrong."""
+
+
+class UsageError(VodiabotError):
+    """This side did something wrong: fix the code or the configuration."""
+
+
+# --- configuration ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a configuration file."""
+
+    file: str
+    line: int | None
+    """1-based; None where the key is missing from the file as a whole."""
+    key: str
+    """Dotted path, e.g. `route[2].plugin`."""
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigError(UsageError):
+    """The configuration is wrong; `problems` has every mistake at once. Nothing was started."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(p) for p in problems))
+
+
+# --- frames ----------------------------------------------------------------------------------------------------------
+
+
+class FrameError(PbxError):
+    """A frame that can't be understood; it was dropped and the session goes on."""
+
+    def __init__(self, frame: str, field: str, message: str) -> None:
+        self.frame = frame
+        """The kind of frame, e.g. `sdp` or `call-state`."""
+        self.field = field
+        super().__init__(f"{frame}: {field}: {message}" if field else f"{frame}: {message}")
+
+
+class IllegalMove(UsageError):
+    """A command that the call's state does not allow, e.g. `resume()` of a call that is not held. Nothing changed."""
+
+
+# --- session ---------------------------------------------------------------------------------------------------------
+
+
+class LoginRefused(PbxError):
+    """The PBX refused the credentials. Trying again soon is useless: the configuration has to change."""
+
+
+class ConnectionLost(PbxError):
+    """The socket died or was not up. The command was perhaps not carried out and is never sent again by itself."""
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+class CallEnded(VodiabotError):
+    """The call is over, so the method makes no sense any more. In a handler let it fly: it is a normal end."""
+
+    def __init__(self, call_id: str = "", reason: str = "") -> None:
+        self.call_id = call_id
+        self.reason = reason
+        super().__init__(f"the call has ended ({reason or 'no reason told'})")
+
+
+class DialError(PbxError):
+    """The call that was placed was not answered; its subclasses say why."""
+
+
+class Busy(DialError):
+    """The other side is busy (486, 600)."""
+
+
+class NoAnswer(DialError):
+    """Nobody answered in time (408, 480 and the like, or our own time-out)."""
+
+
+class Rejected(DialError):
+    """The PBX or the other side refused."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        self.code = code
+        """The SIP status code, ≥ 400."""
+        self.reason = reason
+        super().__init__(f"rejected with {code}{f' ({reason})' if reason else ''}")
+
+
+class NotAllowed(UsageError):
+    """`[limits]` does not allow this number, or the dials of this minute are used up. Nothing was sent."""
+
+
+class NotPermitted(PbxError):
+    """The PBX does not let this extension do that to somebody else's call."""
+
+
+class TransferFailed(PbxError):
+    """The PBX refused the transfer; the caller is still on the line."""
+
+    def __init__(self, to: str, code: int | None = None) -> None:
+        self.to = to
+        self.code = code
+        super().__init__(f"transfer to {to} failed" + (f" with {code}" if code else ""))
+
+
+# --- media -----------------------------------------------------------------------------------------------------------
+
+
+class MediaError(VodiabotError):
+    """The audio could not be set up or went away."""
+
+
+class SdpError(MediaError, PbxError):
+    """A session description that can't be used; the message says which line and why."""
+
+
+class SourceError(MediaError, UsageError):
+    """A file or stream that can't be played or written."""
+
+
+# --- plugins ---------------------------------------------------------------------------------------------------------
+
+
+class PluginError(UsageError):
+    """A plugin that can't be loaded; the message names the plugin and what is wrong."""
