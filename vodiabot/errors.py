@@ -110,6 +110,10 @@ class Rejected(DialError):
         super().__init__(f"rejected with {code}{f' ({reason})' if reason else ''}")
 
 
+class DialFailed(DialError):
+    """The call could not be set up for another reason, such as audio that did not come up; the message says which."""
+
+
 class NotAllowed(UsageError):
     """`[limits]` does not allow this number, or the dials of this minute are used up. Nothing was sent."""
 

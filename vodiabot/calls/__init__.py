@@ -1,1 +1,12 @@
-"""."""
+"""The switchboard of an extension and the call that a plugin holds.
+
+`switchboard.Switchboard` is the sole owner of call-id → leg. Each leg (`leg.Leg`) has one queue, into which frames,
+deadlines, media news and plugins' commands go, and one task that acts on them by way of the pure `protocol.dialog`.
+"""
+
+from .call import Call
+from .limits import DialGuard
+from .handler import Handler
+from .switchboard import Route, Settings, Switchboard
+
+__all__ = ["Call", "DialGuard", "Handler", "Route", "Settings", "Switchboard"]

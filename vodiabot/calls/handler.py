@@ -1,0 +1,80 @@
+"""Runs the handler of a call as DESIGN.md section 2 promises: a call is a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+
+from ..errors import CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed
+from ..protocol import steps
+from .call import Call
+from .leg import Leg
+
+Handler = Callable[..., Awaitable[None]]
+"""A plugin's `answer_call`, bound to its plugin; called with `call=`."""
+
+log = structlog.get_logger(__name__)
+
+
+async def run_handler(leg: Leg, call: Call, handler: Handler, *, plugin: str, fallback: str, wrap_up: float) -> None:
+    """Run the handler; when it returns or raises and the call is up, end the call or send it to the fallback.
+
+    Never raises but when cancelled: a handler harms only its own call.
+    """
+    failed = await _guarded(leg, call, handler, plugin, wrap_up)
+    if leg.ended is None:
+        await _end(leg, call, fallback if failed else "", failed=failed)
+
+
+async def refuse_or_fall_back(leg: Leg, call: Call, fallback: str) -> None:
+    """There is no handler (its plugin is quarantined): as if it had failed."""
+    await _end(leg, call, fallback, failed=True)
+
+
+async def _guarded(leg: Leg, call: Call, handler: Handler, plugin: str, wrap_up: float) -> bool:
+    """True if the handler failed."""
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_after, leg, wrap_up, nursery.cancel_scope, plugin)
+            await handler(call=call)
+            nursery.cancel_scope.cancel()
+    except Exception as exc:  # noqa: BLE001 - a plugin's mistake, whatever it is, is told and ends only its call
+        if not _only_call_ended(exc):
+            log.error("the handler of a call failed", plugin=plugin, call=call.id, exc_info=_peeled(exc))
+            return True
+    return False
+
+
+async def _cancel_after(leg: Leg, wrap_up: float, scope: trio.CancelScope, plugin: str) -> None:
+    await leg.ended_event.wait()
+    await trio.sleep(wrap_up)
+    log.warning("the handler was cancelled: it ran on after its call", plugin=plugin, call=leg.id, wrap_up=wrap_up)
+    scope.cancel()
+
+
+def _only_call_ended(exc: BaseException) -> bool:
+    if isinstance(exc, BaseExceptionGroup):
+        return all(_only_call_ended(e) for e in exc.exceptions)
+    return isinstance(exc, CallEnded)
+
+
+def _peeled(exc: BaseException) -> BaseException:
+    """Our own nursery's group around the handler's one exception says nothing."""
+    if isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        return exc.exceptions[0]
+    return exc
+
+
+async def _end(leg: Leg, call: Call, fallback: str, *, failed: bool) -> None:
+    try:
+        if leg.answered is None and failed and call.direction == "incoming":
+            await leg.ask(steps.WantReject(code=480))
+            return
+        if fallback:
+            await leg.ask(steps.WantTransfer(to=fallback))
+            return
+    except (CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed) as exc:
+        log.warning("the fallback did not work, the call is ended", call=call.id, why=str(exc))
+    await call.hangup()

@@ -1,0 +1,312 @@
+"""One call leg: the dialog, its audio, and the one task that acts on both.
+
+Everything that concerns the leg enters its queue; `_drive` alone takes it out and feeds the dialog. What the dialog
+answers is carried out by two workers, so that neither a slow socket nor a slow peer connection delays a `cancel`: one
+sends commands in order, one does the media steps in order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+import trio
+
+from ..errors import CallEnded, ConnectionLost, IllegalMove, MediaError, TransferFailed, VodiabotError
+from ..ports import CommandPort, DtmfReceived, MediaLeg
+from ..protocol import steps
+from ..protocol.commands import Command
+from ..protocol.dialog import Dialog
+from .media_worker import MediaWorker, news_of
+from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketLost
+
+QUEUE = 1000
+"""Items that may wait for a leg. It takes microseconds an item, so a full queue means a PBX gone mad."""
+
+LAST_WORDS = 2.0
+"""Seconds for the last commands (bye) of a leg that is being torn down."""
+
+LINGER = 10.0
+"""Seconds that an ended leg stays, at most, to answer duplicates and late answers of the PBX."""
+
+DIGITS = 200
+"""Digits that wait for a plugin that doesn't read them; then the oldest goes."""
+
+log = structlog.get_logger(__name__)
+
+# intents that are over as soon as the dialog has taken them; the others wait for Settled
+_SETTLED_LATER: dict[type[steps.Intent], str] = {
+    steps.WantAnswer: "answer",
+    steps.WantHold: "hold",
+    steps.WantResume: "resume",
+    steps.WantTransfer: "transfer",
+    steps.WantJoin: "join",
+}
+
+
+class Leg:
+    """One leg; `run` is its task. All methods but `run` and `ask` return at once."""
+
+    def __init__(
+        self,
+        dialog: Dialog,
+        *,
+        commands: CommandPort,
+        media: Callable[[Callable[[object], None]], MediaLeg],
+        on_fact: Callable[[Leg, steps.Fact], None],
+        wall: Callable[[], float],
+    ) -> None:
+        self.id = dialog.call_id
+        self.dialog = dialog
+        self.started = wall()
+        self.answered: float | None = None
+        self.ended: float | None = None
+        self.end: steps.LegEnded | None = None
+        self.ended_event = trio.Event()
+        self.answered_or_ended = trio.Event()
+        self._commands = commands
+        self._on_fact = on_fact
+        self._wall = wall
+        self._put, self._take = trio.open_memory_channel[Item](QUEUE)
+        self._out_put, self._out_take = trio.open_memory_channel[Command](QUEUE)
+        self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
+        self.media = media(self._media_event)
+        self._media_worker = MediaWorker(self.media, self.post)
+        self._waiting: dict[str, list[Reply]] = {}
+        self._scopes: set[trio.CancelScope] = set()
+        self._nursery: trio.Nursery | None = None
+        self._log = log.bind(call=self.id)
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def post(self, item: Item) -> None:
+        """Queue one item; called by the reader, media and plugins. Never blocks."""
+        try:
+            self._put.send_nowait(item)
+        except trio.WouldBlock:
+            self._log.error("the call's queue is full, an item was dropped", item=type(item).__name__)
+            _refuse(item, VodiabotError("the call's queue is full"))
+        except trio.BrokenResourceError:
+            _refuse(item, self.gone())
+
+    async def ask(self, intent: steps.Intent) -> None:
+        """Ask for something and wait until it is over.
+
+        Raises IllegalMove, CallEnded, ConnectionLost, TransferFailed, MediaError.
+        """
+        asked = Asked(intent)
+        self.post(asked)
+        await asked.reply.wait()
+
+    def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that belongs to the leg and ends with it. Raises CallEnded."""
+        if self._nursery is None or self.ended is not None:
+            raise self.gone()
+        self._nursery.start_soon(work)
+
+    def _media_event(self, event: object) -> None:
+        if isinstance(event, DtmfReceived):
+            self._digit(event.digit)
+        elif (news := news_of(event)) is not None:
+            self.post(News(news))
+
+    def _digit(self, digit: str) -> None:
+        self._log.info("digit heard", digit=digit)
+        try:
+            self.digits_put.send_nowait(digit)
+        except trio.WouldBlock:
+            self.digits.receive_nowait()
+            self.digits_put.send_nowait(digit)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the call is over, and so is what its digits were for
+
+    # --- the life of the leg -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """From the first frame to the last; returns when nothing of the leg is left."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._send_commands)
+                nursery.start_soon(self._media_worker.run)
+                await self._drive()
+        finally:
+            self._nursery = None
+            with trio.CancelScope(shield=True):
+                await self._tear_down()
+
+    async def _drive(self) -> None:
+        self._act(lambda now: self.dialog.start(now))
+        linger = math.inf
+        while trio.current_time() < linger:
+            if self.dialog.ended and linger == math.inf:
+                linger = trio.current_time() + LINGER
+            if self.dialog.ended and self.dialog.deadline is None and self._nothing_queued():
+                break
+            with trio.move_on_at(min(self._deadline(), linger)):
+                self._handle(await self._take.receive())
+                continue
+            if trio.current_time() >= self._deadline():
+                self._act(self.dialog.tick)
+        self._out_put.close()
+        self._media_worker.finish()
+
+    def _deadline(self) -> float:
+        return math.inf if self.dialog.deadline is None else self.dialog.deadline
+
+    def _nothing_queued(self) -> bool:
+        return self._take.statistics().current_buffer_used == 0
+
+    def _handle(self, item: Item) -> None:
+        match item:
+            case Frame(message):
+                self._act(lambda now: self.dialog.receive(message, now))
+            case Entry(entry):
+                self._act(lambda now: self.dialog.entry(entry, now))
+            case News(news):
+                self._act(lambda now: self.dialog.media(news, now))
+            case SocketLost():
+                self._act(self.dialog.socket_lost)
+            case Reconciled(present):
+                self._act(lambda now: self.dialog.reconciled(present, now))
+            case SendFailed(error):
+                self._fail_waiting(error)
+            case Asked(intent, reply):
+                self._intend(intent, reply)
+
+    def _intend(self, intent: steps.Intent, reply: Reply) -> None:
+        if self.ended is not None and not isinstance(intent, steps.WantHangUp):
+            reply.settle(None if isinstance(intent, steps.WantTransfer) else self.gone())
+            return
+        name = _SETTLED_LATER.get(type(intent))
+        if name is not None:
+            self._waiting.setdefault(name, []).append(reply)
+        try:
+            self._act(lambda now: self.dialog.intend(intent, now))
+        except IllegalMove as exc:
+            if name is not None:
+                self._waiting[name].remove(reply)
+            reply.settle(exc)
+        else:
+            if name is None:
+                reply.settle()
+
+    def _act(self, feed: Callable[[float], list[steps.Step]]) -> None:
+        for step in feed(trio.current_time()):
+            self._carry_out(step)
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, step: steps.Step) -> None:
+        match step:
+            case steps.Send(command=command):
+                self._out_put.send_nowait(command)
+            case steps.Happened(fact=fact):
+                self._happened(fact)
+            case steps.Settled():
+                self._settled(step)
+            case _:
+                self._media_worker.do(step)
+
+    def _happened(self, fact: steps.Fact) -> None:
+        match fact:
+            case steps.LegAnswered():
+                self.answered = self._wall()
+                self.answered_or_ended.set()
+            case steps.LegEnded():
+                self.ended, self.end = self._wall(), fact
+                self._over()
+        self._on_fact(self, fact)
+
+    def _over(self) -> None:
+        """Let go of everybody who waits for this call."""
+        for name, replies in self._waiting.items():
+            for reply in replies:
+                reply.settle(None if name in ("transfer", "join") else self.gone())
+        self._waiting.clear()
+        self.answered_or_ended.set()
+        self.ended_event.set()
+        self.digits_put.close()
+        for scope in self._scopes:
+            scope.cancel()
+
+    def _settled(self, settled: steps.Settled) -> None:
+        error = self._error_of(settled)
+        for reply in self._waiting.pop(settled.intent, []):
+            reply.settle(error)
+
+    def _error_of(self, settled: steps.Settled) -> BaseException | None:
+        if settled.error is None:
+            return None
+        if settled.intent in ("transfer", "join"):
+            return TransferFailed(settled.error, settled.code)
+        if "connection" in settled.error:
+            return ConnectionLost(settled.error)
+        if settled.intent == "answer":
+            return self.gone() if self.end is not None else MediaError(settled.error)
+        return MediaError(f"{settled.intent}: {settled.error}")
+
+    def _fail_waiting(self, error: BaseException) -> None:
+        for replies in self._waiting.values():
+            for reply in replies:
+                reply.settle(error)
+        self._waiting.clear()
+
+    def gone(self) -> CallEnded:
+        """The exception for whoever still uses the call."""
+        return CallEnded(self.id, self.end.reason if self.end else "closed")
+
+    @contextmanager
+    def until_end(self) -> Iterator[trio.CancelScope]:
+        """A cancel scope that is cancelled when the leg ends (at once, if it has)."""
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            if self.ended is not None:
+                scope.cancel()
+            try:
+                yield scope
+            finally:
+                self._scopes.discard(scope)
+
+    # --- workers -----------------------------------------------------------------------------------------------------
+
+    async def _send_commands(self) -> None:
+        async for command in self._out_take:
+            await self._send(command)
+
+    async def _send(self, command: Command) -> None:
+        try:
+            await self._commands.send(command)
+        except ConnectionLost as exc:
+            self._log.warning("a command was not sent", command=type(command).__name__, why=str(exc))
+            self.post(SendFailed(exc))
+
+    async def _tear_down(self) -> None:
+        """What is left when the task ends or was cancelled: last commands, the audio, whoever waits."""
+        if not self.dialog.ended:
+            for step in self.dialog.intend(steps.WantHangUp(reason="shutdown"), trio.current_time()):
+                self._carry_out(step)
+        if self.end is None:
+            self._happened(steps.LegEnded(reason="shutdown"))
+        with trio.move_on_after(LAST_WORDS):
+            await self._send_rest()
+        self._refuse_rest()
+        await self.media.aclose()
+
+    async def _send_rest(self) -> None:
+        self._out_put.close()
+        async for command in self._out_take:
+            await self._send(command)
+
+    def _refuse_rest(self) -> None:
+        self._put.close()
+        with suppress(trio.EndOfChannel):
+            while True:
+                _refuse(self._take.receive_nowait(), self.gone())
+
+
+def _refuse(item: Item, error: BaseException) -> None:
+    if isinstance(item, Asked):
+        item.reply.settle(error)

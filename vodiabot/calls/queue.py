@@ -1,0 +1,85 @@
+"""What enters a leg's queue, and how a plugin waits for what it asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import trio
+
+from ..protocol.messages import CallEntry, Message
+from ..protocol.steps import Intent, MediaNews
+
+
+class Reply:
+    """One intent's outcome: set once by the leg's task, awaited by whoever asked."""
+
+    def __init__(self) -> None:
+        self._done = trio.Event()
+        self._error: BaseException | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self._done.is_set()
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """The first outcome counts; later ones change nothing."""
+        if not self._done.is_set():
+            self._error = error
+            self._done.set()
+
+    async def wait(self) -> None:
+        """Returns when it worked; raises what it failed with."""
+        await self._done.wait()
+        if self._error is not None:
+            raise self._error
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A message of the PBX for this leg."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What call-state says of this leg."""
+
+    entry: CallEntry
+
+
+@dataclass(frozen=True)
+class News:
+    """What the media side says."""
+
+    news: MediaNews
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a plugin or the engine wants."""
+
+    intent: Intent
+    reply: Reply = field(default_factory=Reply)
+
+
+@dataclass(frozen=True)
+class SocketLost:
+    """The session's socket is gone."""
+
+
+@dataclass(frozen=True)
+class SendFailed:
+    """A command of this leg was not carried out for sure."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """After a reconnect: the leg is, or is not, in a list of the PBX's."""
+
+    present: bool
+
+
+Item = Frame | Entry | News | Asked | SocketLost | SendFailed | Reconciled

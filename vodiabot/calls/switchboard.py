@@ -1,0 +1,393 @@
+"""One switchboard an extension: the sole owner of call-id → leg."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import msgspec
+import structlog
+import trio
+
+from .. import events
+from ..errors import Busy, CallEnded, ConnectionLost, DialFailed, NoAnswer, NotAllowed, Rejected
+from ..ports import CommandPort, MediaPort
+from ..protocol import commands, steps
+from ..protocol import messages as m
+from ..protocol.dialects import Dialect
+from ..protocol.dialog import Dialog
+from .call import Call, Party
+from .handler import Handler, refuse_or_fall_back, run_handler
+from .leg import Leg
+from .limits import DialGuard
+from .matching import find_leg
+from .numbers import normalise
+from .queue import Entry, Frame, Reconciled, SocketLost
+
+log = structlog.get_logger(__name__)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Which handler an incoming call goes to."""
+
+    plugin: str
+    handler: Handler | None
+    """None: its plugin is not to be had now, so the fallback counts."""
+    fallback: str = ""
+
+
+class Publish(Protocol):
+    """Hands an event to the plugins; never blocks."""
+
+    def __call__(self, hook: str, *, call: Call, event: events.Event) -> None: ...
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the switchboard needs of bot.toml."""
+
+    extension: str
+    domain: str = ""
+    max_calls: int = 30
+    unrouted: str = "ignore"
+    wrap_up: float = 30.0
+    ring_timeout: float | None = None
+
+
+class Switchboard:
+    """`run` owns all tasks of all legs; `deliver` feeds it and never blocks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        commands: CommandPort,
+        media: MediaPort,
+        dialect: Callable[[], Dialect | None],
+        route: Callable[[str, str], Route | None],
+        publish: Publish,
+        guard: DialGuard,
+        on_other_dialect: Callable[[], None] = lambda: None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._commands = commands
+        self._media = media
+        self._dialect = dialect
+        self._route = route
+        self._publish = publish
+        self._guard = guard
+        self._on_other_dialect = on_other_dialect
+        self._wall = wall
+        self._legs: dict[str, Leg] = {}
+        self._views: dict[Leg, _View] = {}
+        self._nursery: trio.Nursery | None = None
+        self._reconciling: set[Leg] = set()
+        self._draining = False
+        self._log = log.bind(extension=settings.extension)
+
+    # --- the outside -------------------------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> list[Call]:
+        """The living calls, oldest first."""
+        return [view.call for view in self._views.values() if view.leg.ended is None]
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled; a leg that lives then is hung up and closed."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._nursery = None
+
+    def deliver(self, message: m.Message) -> None:
+        """One message of the session, in order. Called by the reader: returns at once, never raises for a bad frame."""
+        match message:
+            case m.Invite():
+                self._invited(message)
+            case m.CallState(calls=calls, whole=whole):
+                self._listed(calls, whole)
+            case m.DomainState(calls=tuple() as calls):
+                self._listed(calls, whole=True)
+            case m.Candidate(call_id=""):
+                self._to_newest(message)
+            case _:
+                self._to_leg(message, getattr(message, "call_id", None))
+
+    def socket_lost(self) -> None:
+        """The session's socket is gone; answered calls go on while their audio does."""
+        for leg in self._views:
+            leg.post(SocketLost())
+        self._reconciling.clear()
+
+    def socket_back(self) -> None:
+        """The session is up again; what the PBX now lists is compared with what we hold."""
+        self._reconciling = {leg for leg in self._views if leg.ended is None}
+
+    async def drain(self, timeout: float) -> None:
+        """Take no new calls, let running ones end for up to `timeout` seconds, then hang up. Returns when none is left."""
+        self._draining = True
+        with trio.move_on_after(timeout):
+            for leg in list(self._views):
+                await leg.ended_event.wait()
+        for leg in list(self._views):
+            await self._hang_up(leg, "shutdown")
+
+    @asynccontextmanager
+    async def dial(
+        self, to: str, *, timeout: float | None = None, guarded: bool = True, codecs: tuple[str, ...] | None = None
+    ) -> AsyncIterator[Call]:
+        """Place a call; entered when it is answered, hung up on leaving. `timeout`: seconds of ringing.
+
+        Raises Busy, NoAnswer, Rejected, NotAllowed, DialFailed (the audio), ConnectionLost.
+        """
+        if guarded:
+            self._guard.check(to, trio.current_time())
+        leg, call = self._place(to, timeout, codecs)
+        try:
+            await leg.ask(steps.WantDial())
+            await leg.answered_or_ended.wait()
+            if leg.answered is None:
+                raise _dial_error(leg)
+            yield call
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._hang_up(leg, "hangup")
+
+    # --- incoming ----------------------------------------------------------------------------------------------------
+
+    def _invited(self, invite: m.Invite) -> None:
+        if invite.call_id in self._legs:
+            self._legs[invite.call_id].post(Frame(invite))
+            return
+        if self._nursery is None:
+            return
+        if self._draining or len(self.calls) >= self._settings.max_calls:
+            why = "draining" if self._draining else "max_calls are up"
+            self._refuse(invite, 486, why)
+            return
+        to = normalise(invite.to_user or invite.to) or self._settings.extension
+        sender = normalise(invite.from_number or invite.from_user or invite.from_)
+        route = self._route(to, sender)
+        if route is None and self._settings.unrouted == "busy":
+            self._refuse(invite, 486, "there is no route")
+            return
+        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route.plugin if route else None)
+        dialog = Dialog(
+            call_id=invite.call_id,
+            direction="incoming",
+            now=trio.current_time(),
+            dialect=self._dialect(),
+            to=sender,
+            local=to,
+            invite=invite,
+            ring_timeout=self._settings.ring_timeout,
+        )
+        leg, call = self._open(dialog, Party(sender, invite.from_display))
+        if route is not None:
+            self._nursery.start_soon(self._handle, leg, call, route)
+
+    def _refuse(self, invite: m.Invite, code: int, why: str) -> None:
+        self._log.info("an incoming call is refused", call=invite.call_id, code=code, why=why)
+        self._say(commands.RefuseCall(call_id=invite.call_id, cseq=invite.cseq, code=code))
+
+    async def _handle(self, leg: Leg, call: Call, route: Route) -> None:
+        try:
+            await leg.ask(steps.WantRinging())
+        except (CallEnded, ConnectionLost):
+            return
+        if route.handler is None:
+            self._log.warning("the plugin of the route is not to be had", plugin=route.plugin, call=call.id)
+            await refuse_or_fall_back(leg, call, route.fallback)
+            return
+        await run_handler(
+            leg, call, route.handler, plugin=route.plugin, fallback=route.fallback, wrap_up=self._settings.wrap_up
+        )
+
+    # --- outgoing ----------------------------------------------------------------------------------------------------
+
+    def _place(self, to: str, timeout: float | None, codecs: tuple[str, ...] | None) -> tuple[Leg, Call]:
+        if self._nursery is None or self._draining:
+            raise NotAllowed("the bot is leaving, no new calls")
+        if len(self.calls) >= self._settings.max_calls:
+            raise NotAllowed(f"[media] max_calls = {self._settings.max_calls} are up")
+        dialog = Dialog(
+            call_id=uuid.uuid4().hex,
+            direction="outgoing",
+            now=trio.current_time(),
+            dialect=self._dialect(),
+            to=to,
+            local=self._settings.extension,
+            ring_timeout=timeout,
+        )
+        self._log.info("outgoing call", call=dialog.call_id, to=to)
+        return self._open(dialog, Party(normalise(to)), codecs)
+
+    # --- legs --------------------------------------------------------------------------------------------------------
+
+    def _open(self, dialog: Dialog, remote: Party, codecs: tuple[str, ...] | None = None) -> tuple[Leg, Call]:
+        assert self._nursery is not None
+        leg = Leg(
+            dialog,
+            commands=self._commands,
+            media=lambda on_event: self._media.open(dialog.call_id, on_event, codecs=codecs),
+            on_fact=self._happened,
+            wall=self._wall,
+        )
+        call = Call(
+            leg,
+            extension=self._settings.extension,
+            remote=remote,
+            guard=lambda to: self._guard.check(to, trio.current_time()),
+        )
+        self._legs[dialog.call_id] = leg
+        self._views[leg] = _View(leg, call)
+        self._nursery.start_soon(self._live, leg)
+        return leg, call
+
+    async def _live(self, leg: Leg) -> None:
+        try:
+            await leg.run()
+        finally:
+            self._views.pop(leg, None)
+            self._reconciling.discard(leg)
+            for call_id in [k for k, v in self._legs.items() if v is leg]:
+                del self._legs[call_id]
+
+    async def _hang_up(self, leg: Leg, reason: str) -> None:
+        try:
+            await leg.ask(steps.WantHangUp(reason=reason))
+        except CallEnded:
+            return
+        await leg.ended_event.wait()
+
+    def _happened(self, leg: Leg, fact: steps.Fact) -> None:
+        call = self._views[leg].call
+        at = self._wall()
+        match fact:
+            case steps.LegRenamed(new=new):
+                self._legs[new] = leg
+            case steps.RemoteNamed(name=name, number=number):
+                call.remote = Party(normalise(number) or call.remote.number, name or call.remote.name)
+                self._tell("call_changed", call, events.CallChanged(at=at, call_id=call.id, what="remote"))
+            case steps.LegRinging(early_media=early):
+                self._tell("call_ringing", call, events.CallRinging(at=at, call_id=call.id, early_media=early))
+            case steps.LegAnswered():
+                self._tell("call_answered", call, events.CallAnswered(at=at, call_id=call.id))
+            case steps.LegChanged(what=what):
+                self._tell("call_changed", call, events.CallChanged(at=at, call_id=call.id, what=what))
+            case steps.LegEnded():
+                self._ended(leg, call, fact)
+
+    def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
+        self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))
+        if fact.other_dialect:
+            self._on_other_dialect()
+        event = events.CallEnded(
+            at=self._wall(),
+            call_id=call.id,
+            reason=fact.reason,
+            code=fact.code,
+            answered=leg.answered is not None,
+            duration=call.duration,
+        )
+        self._tell("call_ended", call, event)
+
+    def _tell(self, hook: str, call: Call, event: events.Event) -> None:
+        self._publish(hook, call=call, event=event)
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    def _to_leg(self, message: m.Message, call_id: str | None) -> None:
+        if not call_id:
+            return
+        leg = self._legs.get(call_id)
+        if leg is not None:
+            leg.post(Frame(message))
+        elif isinstance(message, m.Bye):
+            self._say(commands.AnswerBye(call_id=call_id, cseq=message.cseq))
+        elif isinstance(message, m.Cancel):
+            self._say(commands.AnswerCancel(call_id=call_id))
+
+    def _to_newest(self, message: m.Candidate) -> None:
+        """Older PBXs name no leg in their candidates: the newest one is meant."""
+        living = [leg for leg in self._views if leg.ended is None]
+        if living:
+            living[-1].post(Frame(message))
+
+    def _say(self, command: commands.Command) -> None:
+        if self._nursery is not None:
+            self._nursery.start_soon(self._say_once, command)
+
+    async def _say_once(self, command: commands.Command) -> None:
+        try:
+            await self._commands.send(command)
+        except ConnectionLost as exc:
+            self._log.warning("a command was not sent", command=type(command).__name__, why=str(exc))
+
+    def owns(self, entry: m.CallEntry) -> bool:
+        """Whether a call-state entry speaks of one of our legs."""
+        return find_leg(entry, self._views.values()) is not None
+
+    def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
+        seen: set[Leg] = set()
+        for entry in calls:
+            view = find_leg(entry, self._views.values())
+            if view is not None:
+                seen.add(view.leg)
+                view.leg.post(Entry(entry))
+        if whole:
+            self._reconcile(seen)
+
+    def _reconcile(self, seen: set[Leg]) -> None:
+        for leg in list(self._reconciling):
+            leg.post(Reconciled(leg in seen))
+            if leg in seen:
+                self._reconciling.discard(leg)
+
+
+class _View:
+    """What matching sees of a leg."""
+
+    def __init__(self, leg: Leg, call: Call) -> None:
+        self.leg = leg
+        self.call = call
+
+    @property
+    def call_ids(self) -> frozenset[str]:
+        return frozenset(self.leg.dialog.aliases)
+
+    @property
+    def local(self) -> str:
+        return self.call.extension
+
+    @property
+    def remote_number(self) -> str:
+        return self.call.remote.number
+
+    @property
+    def started(self) -> float:
+        return self.leg.started
+
+
+def _dial_error(leg: Leg) -> Exception:
+    end = leg.end
+    assert end is not None
+    match end.reason:
+        case "busy":
+            return Busy(f"{leg.dialog.to} is busy")
+        case "no_answer" | "cancelled":
+            return NoAnswer(f"{leg.dialog.to} did not answer")
+        case "rejected":
+            return Rejected(end.code or 500)
+        case "connection_lost":
+            return ConnectionLost("the connection to the PBX was lost while it rang")
+    return DialFailed(f"the call to {leg.dialog.to} failed: {end.reason}" + (f" ({end.code})" if end.code else ""))
+
+
+
