@@ -1,0 +1,319 @@
+"""Wiring: one nursery, nothing clever. Rooms that must not know each other are joined here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+import trio
+
+from . import events
+from .calls import Call, DialGuard, Route, Settings, Switchboard
+from .config.model import Config, ExtensionConfig
+from .dialect_memory import DialectMemory
+from .domain import Domain
+from .errors import NotAllowed
+from .plugins import LoadedPlugin, PluginHost, choose_route
+from .ports import MediaPort
+from .protocol import commands
+from .protocol import messages as m
+from .protocol.dialects import Dialect, other, resolve
+from .session import Session
+
+EVENT_BUFFER = 1000
+"""Events that wait for one reader of `bot.events()`; then the oldest goes."""
+
+log = structlog.get_logger(__name__)
+
+
+class SessionLike(Protocol):
+    """What the bot needs of a session: the real one, or the testing kit's in memory."""
+
+    server_header: str | None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None: ...
+    async def send(self, command: Any) -> None: ...
+
+
+MakeSession = Callable[..., SessionLike]
+
+
+class Line:
+    """One extension of ours: its session and its switchboard."""
+
+    def __init__(self, bot: Bot, extension: ExtensionConfig, media: MediaPort, make_session: MakeSession) -> None:
+        self._bot = bot
+        self.user = extension.user
+        self.up = False
+        self.session = make_session(
+            bot.config.pbx,
+            extension,
+            on_frame=self._on_frame,
+            on_up=self._on_up,
+            on_down=self._on_down,
+        )
+        self.switchboard = Switchboard(
+            Settings(
+                extension=extension.user,
+                domain=bot.config.pbx.domain,
+                max_calls=bot.config.media.max_calls,
+                unrouted=bot.config.bot.unrouted,
+                wrap_up=bot.config.limits.wrap_up,
+            ),
+            commands=self.session,
+            media=media,
+            dialect=self._dialect,
+            route=bot.route,
+            publish=bot.publish_call,
+            guard=bot.guard,
+            on_other_dialect=self._try_other_dialect,
+        )
+
+    def _dialect(self) -> Dialect | None:
+        return resolve(
+            self._bot.config.pbx.dialect, self.session.server_header, self._bot.dialect_memory.recall()
+        )
+
+    def _try_other_dialect(self) -> None:
+        fresh = other(self._dialect())
+        log.warning("the PBX seems to speak the other dialect; it is tried from now on", dialect=fresh.value)
+        self._bot.dialect_memory.remember(fresh)
+
+    def _on_frame(self, text: str, message: m.Message | None) -> None:
+        self._bot.publish_frame(self.user, text)
+        if message is not None:
+            self._bot.heard(self, message)
+            self.switchboard.deliver(message)
+
+    def _on_up(self, reason: str) -> None:
+        self.up = True
+        self.switchboard.socket_back()
+        self._bot.line_changed(self, events.SessionUp(at=time.time(), extension=self.user, reason=reason))
+
+    def _on_down(self, reason: str) -> None:
+        self.up = False
+        self.switchboard.socket_lost()
+        self._bot.line_changed(self, events.SessionDown(at=time.time(), extension=self.user, reason=reason))
+
+
+class Bot:
+    """What plugins get as `bot`, and what runs everything. One `[pbx]`, one or more extensions."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        plugins: Sequence[LoadedPlugin] = (),
+        media: Callable[[], AbstractAsyncContextManager[MediaPort]],
+        make_session: MakeSession = Session,
+    ) -> None:
+        self.config = config
+        self.dialect_memory = DialectMemory(config.bot.state_dir, f"{config.pbx.url} {config.pbx.domain}")
+        self.domain = Domain(own=self._owns)
+        self.guard = DialGuard(
+            config.limits.dial_allow, config.limits.dials_per_minute, lambda: self.domain.accounts, config.pbx.domain
+        )
+        self.host = PluginHost(plugins, hook_timeout=config.limits.hook_timeout, bot=self)
+        self.lines: list[Line] = []
+        self._open_media = media
+        self._make_session = make_session
+        self._leader: Line | None = None
+        self._listeners: set[trio.MemorySendChannel[events.Event]] = set()
+        self._nursery: trio.Nursery | None = None
+        self._leave = trio.Event()
+        self._leave_now = trio.Event()
+
+    # --- the life of the bot -----------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until `drain` or cancellation. Started: plugins run and sessions are on their way up.
+
+        However it ends, every living call gets its bye and nothing is left behind.
+        """
+        async with self._open_media() as media, trio.open_nursery() as nursery:
+            self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
+            await nursery.start(self.host.run)
+            await self.host.call_and_wait("bot_started")
+            async with trio.open_nursery() as lines:
+                self._nursery = nursery
+                for line in self.lines:
+                    await lines.start(self._run_line, line)
+                task_status.started()
+                await self._leave.wait()
+                await self._drained()
+                lines.cancel_scope.cancel()
+            await self.host.call_and_wait("bot_stopping")
+            self._nursery = None
+            nursery.cancel_scope.cancel()
+
+    def drain(self) -> None:
+        """Leave: no new calls, running ones up to `drain_timeout`. The second time: hang up now."""
+        if self._leave.is_set():
+            self._leave_now.set()
+        self._leave.set()
+
+    async def _run_line(self, line: Line, *, task_status: trio.TaskStatus[None]) -> None:
+        """The session outlives the switchboard even when all is cancelled, so that the last bye finds a socket."""
+        session = trio.CancelScope(shield=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_within, session, line.session.run)
+            try:
+                await line.switchboard.run(task_status=task_status)
+            finally:
+                session.cancel()
+
+    async def _drained(self) -> None:
+        log.info("leaving", calls=sum(len(line.switchboard.calls) for line in self.lines))
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as hurry:
+                nursery.start_soon(self._hurry, hurry)
+                await self._drain_lines(self.config.bot.drain_timeout)
+            if hurry.cancelled_caught:
+                await self._drain_lines(0)
+            nursery.cancel_scope.cancel()
+
+    async def _hurry(self, scope: trio.CancelScope) -> None:
+        await self._leave_now.wait()
+        scope.cancel()
+
+    async def _drain_lines(self, timeout: float) -> None:
+        async with trio.open_nursery() as nursery:
+            for line in self.lines:
+                nursery.start_soon(line.switchboard.drain, timeout)
+
+    # --- for plugins -------------------------------------------------------------------------------------------------
+
+    def dial(
+        self,
+        to: str,
+        extension: str | None = None,
+        timeout: float | None = None,
+        *,
+        codecs: tuple[str, ...] | None = None,
+    ) -> AbstractAsyncContextManager[Call]:
+        """`async with bot.dial("500") as call`: entered when it is answered, hung up on leaving.
+
+        `timeout`: seconds that it may ring, 60 by default. Raises Busy, NoAnswer, Rejected, NotAllowed, DialFailed,
+        ConnectionLost.
+        """
+        return self._line(extension).switchboard.dial(to, timeout=timeout, codecs=codecs)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The bot's own living calls."""
+        return [call for line in self.lines for call in line.switchboard.calls]
+
+    async def chat(self, to: str, text: str) -> None:
+        """Send a text message to an extension. Raises ConnectionLost."""
+        line = self._line(None)
+        await line.session.send(commands.SendChat(src=line.user, dest=to, message=text))
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[trio.MemoryReceiveChannel[events.Event]]:
+        """`async with bot.events() as stream: async for event in stream: …`. A reader that is late loses the oldest."""
+        put, take = trio.open_memory_channel[events.Event](EVENT_BUFFER)
+        self._listeners.add(put)
+        try:
+            yield take
+        finally:
+            self._listeners.discard(put)
+            put.close()
+            take.close()
+
+    def spawn(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Run a plugin's own background work until the bot leaves; its exception is logged and harms nobody."""
+        if self._nursery is None:
+            raise NotAllowed("the bot is not running")
+        self._nursery.start_soon(_guarded, work, args)
+
+    def _line(self, extension: str | None) -> Line:
+        for line in self.lines:
+            if extension is None or line.user == extension:
+                return line
+        raise NotAllowed(f"{extension!r} is not an extension of this bot")
+
+    # --- between the rooms -------------------------------------------------------------------------------------------
+
+    def route(self, to: str, sender: str) -> Route | None:
+        """Which handler an incoming call goes to."""
+        chosen = choose_route(self.config.routes, to, sender)
+        if chosen is None:
+            return None
+        handler = self.host.handler(chosen.plugin)
+        bound = None if handler is None else partial(handler, bot=self)
+        return Route(plugin=chosen.plugin, handler=bound, fallback=chosen.fallback)
+
+    def publish_call(self, hook: str, *, call: Call, event: events.Event) -> None:
+        """Something about a leg of ours."""
+        self.host.publish(hook, call=call, event=event, bot=self)
+        self._tell_listeners(event)
+
+    def publish_frame(self, extension: str, text: str) -> None:
+        """A frame, as it came."""
+        if self.host.wants("frame_received") or self._listeners:
+            frame = events.FrameReceived(at=time.time(), extension=extension, text=text)
+            self.host.publish("frame_received", frame=frame, bot=self)
+            self._tell_listeners(frame)
+
+    def heard(self, line: Line, message: m.Message) -> None:
+        """The domain listens to one session only, so that nothing is told twice; chat comes to each."""
+        if self._leader is None:
+            self._leader = line
+        if line is self._leader or isinstance(message, m.Chat):
+            for event in self.domain.apply(message, time.time()):
+                self._publish_domain(event)
+
+    def line_changed(self, line: Line, event: events.SessionUp | events.SessionDown) -> None:
+        """A session went up or down; the domain's leader is always one that is up, if any is."""
+        if isinstance(event, events.SessionUp):
+            if self._leader is None or not self._leader.up or self._leader is line:
+                self._lead(line)
+        elif self._leader is line:
+            heir = next((other_line for other_line in self.lines if other_line.up), None)
+            if heir is not None:
+                self._lead(heir)
+        hook = "session_up" if isinstance(event, events.SessionUp) else "session_down"
+        self.host.publish(hook, extension=line.user, reason=event.reason, event=event, bot=self)
+        self._tell_listeners(event)
+
+    def _lead(self, line: Line) -> None:
+        self._leader = line
+        self.domain.reconnected(time.time())
+
+    def _publish_domain(self, event: events.Event) -> None:
+        match event:
+            case events.AccountChanged(account=account):
+                self.host.publish("account_changed", account=account, event=event, bot=self)
+            case events.DomainCallChanged(call=call):
+                self.host.publish("domain_call_changed", domain_call=call, event=event, bot=self)
+            case events.DomainCallEnded(call=call):
+                self.host.publish("domain_call_ended", domain_call=call, event=event, bot=self)
+            case events.ChatReceived():
+                self.host.publish("chat_received", message=event, event=event, bot=self)
+        self._tell_listeners(event)
+
+    def _tell_listeners(self, event: events.Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener.send_nowait(event)
+            except trio.WouldBlock:
+                log.warning("a reader of bot.events() is late, an event was lost", event_kind=type(event).__name__)
+
+    def _owns(self, entry: m.CallEntry) -> bool:
+        return any(line.switchboard.owns(entry) for line in self.lines)
+
+
+async def _within(scope: trio.CancelScope, work: Callable[[], Awaitable[None]]) -> None:
+    with scope:
+        await work()
+
+
+async def _guarded(work: Callable[..., Awaitable[None]], args: tuple[Any, ...]) -> None:
+    try:
+        await work(*args)
+    except Exception:
+        log.exception("background work of a plugin failed", work=getattr(work, "__qualname__", repr(work)))
