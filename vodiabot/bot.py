@@ -16,7 +16,7 @@ from .calls import Call, DialGuard, Route, Settings, Switchboard
 from .config.model import Config, ExtensionConfig
 from .dialect_memory import DialectMemory
 from .domain import Domain
-from .errors import NotAllowed
+from .errors import ConnectionLost, NotAllowed
 from .plugins import LoadedPlugin, PluginHost, choose_route
 from .ports import MediaPort
 from .protocol import commands
@@ -34,6 +34,8 @@ class SessionLike(Protocol):
     """What the bot needs of a session: the real one, or the testing kit's in memory."""
 
     server_header: str | None
+    trouble: Exception | None
+    """Why it is not up: the last failure; None while it is up."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None: ...
     async def send(self, command: Any) -> None: ...
@@ -49,12 +51,14 @@ class Line:
         self._bot = bot
         self.user = extension.user
         self.up = False
+        self._changed = trio.Event()
         self.session = make_session(
             bot.config.pbx,
             extension,
             on_frame=self._on_frame,
             on_up=self._on_up,
             on_down=self._on_down,
+            on_trouble=self._change,
         )
         self.switchboard = Switchboard(
             Settings(
@@ -72,6 +76,15 @@ class Line:
             guard=bot.guard,
             on_other_dialect=self._try_other_dialect,
         )
+
+    async def wait_up(self) -> None:
+        """Returns when the session is up, or has found out why it is not."""
+        while not self.up and self.session.trouble is None:
+            await self._changed.wait()
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
 
     def _dialect(self) -> Dialect | None:
         return resolve(
@@ -91,6 +104,7 @@ class Line:
 
     def _on_up(self, reason: str) -> None:
         self.up = True
+        self._change()
         self.switchboard.socket_back()
         self._bot.line_changed(self, events.SessionUp(at=time.time(), extension=self.user, reason=reason))
 
@@ -202,6 +216,24 @@ class Bot:
         """
         return self._line(extension).switchboard.dial(to, timeout=timeout, codecs=codecs)
 
+    def dial_by_hand(
+        self, to: str, *, timeout: float | None = None, codecs: tuple[str, ...] | None = None
+    ) -> AbstractAsyncContextManager[Call]:
+        """The operator's own call: as `dial`, but `[limits]` does not hold."""
+        return self._line(None).switchboard.dial(to, timeout=timeout, guarded=False, codecs=codecs)
+
+    async def wait_up(self, timeout: float) -> None:
+        """Returns when a session is up. Raises what refused the login, or ConnectionLost after `timeout` seconds."""
+        with trio.move_on_after(timeout):
+            async with trio.open_nursery() as nursery:
+                for line in self.lines:
+                    nursery.start_soon(_first, line.wait_up, nursery.cancel_scope)
+        for line in self.lines:
+            if not line.up and line.session.trouble is not None:
+                raise line.session.trouble
+        if not any(line.up for line in self.lines):
+            raise ConnectionLost(f"{self.config.pbx.url} did not answer within {timeout:g} s")
+
     @property
     def calls(self) -> list[Call]:
         """The bot's own living calls."""
@@ -305,6 +337,11 @@ class Bot:
 
     def _owns(self, entry: m.CallEntry) -> bool:
         return any(line.switchboard.owns(entry) for line in self.lines)
+
+
+async def _first(work: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+    await work()
+    scope.cancel()
 
 
 async def _within(scope: trio.CancelScope, work: Callable[[], Awaitable[None]]) -> None:

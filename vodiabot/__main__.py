@@ -1,0 +1,6 @@
+"""`python -m vodiabot` is `vodiabot`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

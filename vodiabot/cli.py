@@ -1,0 +1,189 @@
+"""The command line (DESIGN.md section 4): reads the arguments; `vodiabot.verbs` does the work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import logs
+from .errors import ConfigError
+
+from .verbs.common import Connection, configuration, execute, report
+
+app = typer.Typer(
+    name="vodiabot",
+    help="An engine for bots that live on an extension of a Vodia PBX.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+plugins_app = typer.Typer(help="What is loaded.", no_args_is_help=True)
+app.add_typer(plugins_app, name="plugins")
+
+File = Annotated[Path | None, typer.Option("-c", "--config", help="The configuration; ./bot.toml by default.")]
+Url = Annotated[str | None, typer.Option("--url", help="The PBX, instead of [pbx] url.")]
+Domain = Annotated[str | None, typer.Option("--domain", help="The domain, instead of [pbx] domain.")]
+User = Annotated[str | None, typer.Option("--user", help="The extension, instead of [[extension]].")]
+PasswordEnv = Annotated[
+    str | None, typer.Option("--password-env", metavar="VAR", help="The variable that holds the password.")
+]
+DialectOption = Annotated[str | None, typer.Option("--dialect", help="auto, classic or modern.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Log everything, and show tracebacks.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where the simulator listens.")]
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+def _finish(work: Callable[[], int], *, debug: bool) -> None:
+    """Run a verb: its exit code, or one or two plain lines for what went wrong."""
+    logs.set_up(debug=debug)
+    try:
+        code = work()
+    except ConfigError as exc:
+        if debug:
+            raise
+        code = report(exc)
+    sys.exit(code)
+
+
+@app.command()
+def demo(
+    config: File = None, listen: Listen = "127.0.0.1:8080", dialect: DialectOption = None, debug: Debug = False
+) -> None:
+    """The whole thing on one machine, no PBX needed: a simulated PBX, a bot, and a page to call it from."""
+    from .verbs.demo import demo as work
+    from .verbs.demo import demo_configuration
+
+    def go() -> int:
+        bot, sim = demo_configuration(Connection(file=config, dialect=dialect))
+        return execute(lambda: work(bot, sim, listen), debug=debug)
+
+    _finish(go, debug=debug)
+
+
+@app.command()
+def run(
+    config: File = None,
+    url: Url = None,
+    domain: Domain = None,
+    user: User = None,
+    password_env: PasswordEnv = None,
+    dialect: DialectOption = None,
+    debug: Debug = False,
+) -> None:
+    """The bot, against the PBX of the configuration. SIGTERM drains, a second one hangs up at once."""
+    from .verbs.run import run as work
+
+    def go() -> int:
+        settings = configuration(Connection(config, url, domain, user, password_env, dialect))
+        return execute(lambda: work(settings), debug=debug)
+
+    _finish(go, debug=debug)
+
+
+@app.command()
+def check(
+    config: File = None,
+    online: Annotated[bool, typer.Option("--online", help="Log in too.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    domain: Domain = None,
+    user: User = None,
+    password_env: PasswordEnv = None,
+    dialect: DialectOption = None,
+    debug: Debug = False,
+) -> None:
+    """Is the configuration right, plugins' sections included? Every error at once, with file, line and key."""
+    from .verbs.check import check as work
+
+    connection = Connection(config, url, domain, user, password_env, dialect)
+    _finish(lambda: work(connection, online=online, as_json=as_json), debug=debug)
+
+
+@app.command()
+def sim(
+    config: Annotated[Path | None, typer.Option("-c", "--config", help="sim.toml; the built-in one by default.")] = None,
+    listen: Listen = "127.0.0.1:8080",
+    debug: Debug = False,
+) -> None:
+    """The simulated PBX alone."""
+    from .verbs.simulate import sim_configuration, simulate
+
+    def go() -> int:
+        settings = sim_configuration(config)
+        return execute(lambda: simulate(settings, listen), debug=debug)
+
+    _finish(go, debug=debug)
+
+
+@app.command()
+def call(
+    to: Annotated[str, typer.Argument(metavar="DEST", help="The number to call.")],
+    play: Annotated[Path | None, typer.Option("--play", metavar="F.wav", help="Play a file.")] = None,
+    record: Annotated[Path | None, typer.Option("--record", metavar="F.wav", help="Record the other side.")] = None,
+    dtmf: Annotated[str, typer.Option("--dtmf", metavar="12#", help="Send digits.")] = "",
+    duration: Annotated[float | None, typer.Option("--duration", metavar="S", help="Hang up after S seconds.")] = None,
+    codec: Annotated[
+        list[str] | None, typer.Option("--codec", help="opus, PCMU, PCMA or G722, instead of [media] codecs.")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", metavar="S", help="Let it ring for S seconds.")] = None,
+    as_json: AsJson = False,
+    config: File = None,
+    url: Url = None,
+    domain: Domain = None,
+    user: User = None,
+    password_env: PasswordEnv = None,
+    dialect: DialectOption = None,
+    debug: Debug = False,
+) -> None:
+    """One call from the shell. Exit code 0 if it was answered."""
+    from .verbs.call import Wishes
+    from .verbs.call import call as work
+
+    wishes = Wishes(to, play, record, dtmf, duration, timeout, tuple(codec) if codec else None)
+
+    def go() -> int:
+        settings = configuration(Connection(config, url, domain, user, password_env, dialect))
+        return execute(lambda: work(settings, wishes, as_json=as_json), debug=debug)
+
+    _finish(go, debug=debug)
+
+
+@app.command()
+def tail(
+    as_json: AsJson = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Frames, as they come.")] = False,
+    config: File = None,
+    url: Url = None,
+    domain: Domain = None,
+    user: User = None,
+    password_env: PasswordEnv = None,
+    dialect: DialectOption = None,
+    debug: Debug = False,
+) -> None:
+    """Log in and print events, or raw frames, as they come, one a line."""
+    from .verbs.tail import tail as work
+
+    def go() -> int:
+        settings = configuration(Connection(config, url, domain, user, password_env, dialect))
+        return execute(lambda: work(settings, as_json=as_json, raw=raw), debug=debug)
+
+    _finish(go, debug=debug)
+
+
+@plugins_app.command("list")
+def plugins_list(config: File = None, debug: Debug = False) -> None:
+    """What is loaded."""
+    from .verbs.plugins import list_plugins
+
+    _finish(lambda: list_plugins(Connection(file=config)), debug=debug)
+
+

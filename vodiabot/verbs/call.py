@@ -1,0 +1,154 @@
+"""`vodiabot call`: one call from the shell, by the operator's own hand, so `[limits]` does not hold."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import msgspec
+import trio
+
+from ..bot import Bot
+from ..calls import Call
+from ..config import Config
+from ..errors import Busy, CallEnded, DialError, NoAnswer, Rejected, VodiabotError
+from .common import DONE, FAILED, media_of, on_signals, say, say_error, seconds
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds for login and socket before the call is given up: the login's own limit of 10 and some for the socket."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What to do in the call."""
+
+    to: str
+    play: Path | None = None
+    record: Path | None = None
+    dtmf: str = ""
+    duration: float | None = None
+    timeout: float | None = None
+    codecs: tuple[str, ...] | None = None
+
+
+@dataclass
+class Outcome:
+    """The one object that `--json` prints."""
+
+    answered: bool = False
+    code: int | None = None
+    setup_ms: int | None = None
+    duration_s: float = 0.0
+    dtmf_received: str = ""
+    packets_sent: int = 0
+    packets_received: int = 0
+    error: str | None = None
+
+
+async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
+    """Exit code 0 if the call was answered and did what was wished."""
+    outcome = Outcome()
+    bot = Bot(_for_one_call(config), plugins=(), media=media_of(config))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
+        await nursery.start(bot.run)
+        await _attempt(bot, wishes, outcome)
+        bot.drain()
+        nursery.cancel_scope.cancel()
+    _print(wishes, outcome, as_json)
+    return DONE if outcome.answered and outcome.error is None else FAILED
+
+
+def _for_one_call(config: Config) -> Config:
+    """One extension, not registered: calls for the bot are not ours to take."""
+    extension = msgspec.structs.replace(config.extensions[0], register=False)
+    return msgspec.structs.replace(config, extensions=(extension,), routes=())
+
+
+async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
+    try:
+        await bot.wait_up(CONNECT_TIMEOUT)
+        began = monotonic()
+        async with bot.dial_by_hand(wishes.to, timeout=wishes.timeout, codecs=wishes.codecs) as living:
+            outcome.answered, outcome.code = True, 200
+            outcome.setup_ms = round((monotonic() - began) * 1000)
+            await _talk(living, wishes, outcome)
+        _count(living, outcome)
+    except DialError as exc:
+        outcome.code, outcome.error = _code_of(exc), str(exc)
+    except VodiabotError as exc:
+        outcome.error = str(exc)
+
+
+async def _talk(living: Call, wishes: Wishes, outcome: Outcome) -> None:
+    """Everything at once, until the duration is over, the other side hangs up, or all that was wished is done."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_listen_for_digits, living, outcome)
+        nursery.start_soon(_until_ended, living, nursery.cancel_scope)
+        with trio.move_on_after(seconds(wishes.duration)):
+            await _speak_and_record(living, wishes, outcome)
+        nursery.cancel_scope.cancel()
+
+
+async def _speak_and_record(living: Call, wishes: Wishes, outcome: Outcome) -> None:
+    try:
+        async with _recording(living, wishes):
+            if wishes.dtmf:
+                await living.send_dtmf(wishes.dtmf)
+            if wishes.play:
+                await living.play(wishes.play)
+            if wishes.duration is not None or not (wishes.play or wishes.dtmf):
+                await trio.sleep_forever()
+    except CallEnded:
+        return
+    except VodiabotError as exc:
+        outcome.error = str(exc)
+
+
+def _recording(living: Call, wishes: Wishes) -> AbstractAsyncContextManager[Any]:
+    return nullcontext() if wishes.record is None else living.recording(wishes.record)
+
+
+async def _listen_for_digits(living: Call, outcome: Outcome) -> None:
+    async for digit in living.dtmf():
+        outcome.dtmf_received += digit
+
+
+async def _until_ended(living: Call, scope: trio.CancelScope) -> None:
+    await living.wait_ended()
+    scope.cancel()
+
+
+def _count(living: Call, outcome: Outcome) -> None:
+    stats = living.stats()
+    outcome.packets_sent, outcome.packets_received = stats.packets_sent, stats.packets_received
+    outcome.duration_s = round(living.duration, 3)
+
+
+def _code_of(exc: DialError) -> int | None:
+    match exc:
+        case Rejected(code=code):
+            return code
+        case Busy():
+            return 486
+        case NoAnswer():
+            return 480
+    return None
+
+
+def _print(wishes: Wishes, outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(vars(outcome)))
+    elif outcome.error is not None:
+        say_error(outcome.error)
+    else:
+        say(
+            f"{wishes.to} answered after {outcome.setup_ms} ms; {outcome.duration_s:.1f} s, "
+            f"{outcome.packets_sent} packets sent, {outcome.packets_received} received"
+            + (f", digits heard: {outcome.dtmf_received}" if outcome.dtmf_received else "")
+        )
+

@@ -1,0 +1,71 @@
+"""`vodiabot check`: is the configuration right? Every error at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import trio
+
+from ..config import Config
+from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem
+from ..session import Session
+from ..sim.config import parse as parse_sim
+from .common import DONE, FAILED, USAGE, Connection, configuration, plugins_of, say, say_error
+
+
+def check(connection: Connection, *, online: bool, as_json: bool) -> int:
+    """Exit code 0 if all is right, 2 if the configuration is wrong, 1 if the login fails."""
+    config, problems = _checked(connection)
+    failures: list[str] = []
+    if online and config is not None and not problems:
+        failures = trio.run(_logins, config)
+    _print(connection, problems, failures, as_json)
+    if problems:
+        return USAGE
+    return FAILED if failures else DONE
+
+
+def _checked(connection: Connection) -> tuple[Config | None, list[Problem]]:
+    try:
+        config = configuration(connection, pbx_optional=True)
+    except ConfigError as exc:
+        return None, exc.problems
+    problems: list[Problem] = []
+    if config.sim is not None:
+        try:
+            parse_sim(config.sim, file=config.where.file, base=_base(config))
+        except ConfigError as exc:
+            problems += exc.problems
+    _, complaints = plugins_of(config)
+    return config, problems + [p for c in complaints for p in c.problems()]
+
+
+def _base(config: Config) -> Any:
+    from pathlib import Path
+
+    return Path(config.where.file).resolve().parent
+
+
+async def _logins(config: Config) -> list[str]:
+    failures = []
+    for extension in config.extensions:
+        session = Session(config.pbx, extension)
+        try:
+            await session.login_once()
+        except (LoginRefused, ConnectionLost) as exc:
+            failures.append(f"extension {extension.user}: {exc}")
+    return failures
+
+
+def _print(connection: Connection, problems: list[Problem], failures: list[str], as_json: bool) -> None:
+    if as_json:
+        rows = [{"file": p.file, "line": p.line, "key": p.key, "message": p.message} for p in problems]
+        say(json.dumps({"ok": not problems and not failures, "problems": rows, "login": failures}))
+        return
+    for problem in problems:
+        say_error(str(problem))
+    for failure in failures:
+        say_error(failure)
+    if not problems and not failures:
+        say("the configuration is right")

@@ -1,0 +1,131 @@
+"""What the verbs share: where the configuration comes from, how errors look, how a process is told to leave."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from ..config import Config, Overrides, Secret, from_overrides, load
+from ..errors import ConfigError, Problem, UsageError, VodiabotError
+from ..media import open_media
+from ..plugins import LoadedPlugin, PluginProblem, load_plugins
+from ..ports import MediaPort
+
+DONE, FAILED, USAGE = 0, 1, 2
+"""Exit codes of the contract."""
+
+DEFAULT_FILE = Path("bot.toml")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The options of every verb that connects."""
+
+    file: Path | None = None
+    url: str | None = None
+    domain: str | None = None
+    user: str | None = None
+    password_env: str | None = None
+    dialect: str | None = None
+
+    def overrides(self) -> Overrides:
+        """Raises ConfigError if `--password-env` names a variable that isn't set."""
+        password = None
+        if self.password_env is not None:
+            value = os.environ.get(self.password_env)
+            if value is None:
+                raise ConfigError([Problem("command line", None, "--password-env", f"{self.password_env} is not set")])
+            password = Secret(value)
+        return Overrides(
+            url=self.url, domain=self.domain, user=self.user, password=password, dialect=self.dialect  # type: ignore[arg-type]
+        )
+
+
+def configuration(connection: Connection, *, pbx_optional: bool = False) -> Config:
+    """The file with the overrides over it; without a file, the overrides alone. Raises ConfigError."""
+    overrides = connection.overrides()
+    file = connection.file or DEFAULT_FILE
+    complete = all((connection.url, connection.user, connection.password_env))
+    if connection.file is None and not file.exists() and complete:
+        return from_overrides(overrides)
+    return load(file, overrides=overrides, pbx_optional=pbx_optional)
+
+
+def shipped_plugins() -> Path:
+    """The folder of the plugins that come with vodiabot: in the wheel, or beside the package in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "_shipped" / "plugins"
+    return inside if inside.is_dir() else package.parent / "plugins"
+
+
+def plugins_of(config: Config) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
+    """What `[plugins]` enables, and what is wrong with the rest."""
+    return load_plugins(config, shipped=shipped_plugins())
+
+
+def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:
+    """The audio engine that `[media]` describes."""
+    return lambda: open_media(codecs=config.media.codecs, ice_servers=config.media.ice_servers)
+
+
+async def on_signals(first: Callable[[], None]) -> None:
+    """Call `first` for each SIGTERM and SIGINT, for ever."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            first()
+
+
+def execute(work: Callable[[], Awaitable[int]], *, debug: bool) -> int:
+    """Run a verb's coroutine; an error of ours becomes one or two plain lines on stderr and an exit code."""
+    try:
+        return trio.run(work)
+    except KeyboardInterrupt:
+        return FAILED
+    except BaseException as exc:
+        if debug:
+            raise
+        return report(exc)
+
+
+def report(exc: BaseException) -> int:
+    """Tell what went wrong, without a traceback. Raises what is no error at all (SystemExit)."""
+    if isinstance(exc, BaseExceptionGroup):
+        return max(report(e) for e in exc.exceptions)
+    if isinstance(exc, SystemExit | GeneratorExit):
+        raise exc
+    if isinstance(exc, KeyboardInterrupt):
+        return FAILED
+    if isinstance(exc, VodiabotError | OSError):
+        say_error(str(exc))
+        return USAGE if isinstance(exc, UsageError) else FAILED
+    say_error(f"internal error: {type(exc).__name__}: {exc}")
+    say_error("please report it; --debug shows where it happened")
+    return FAILED
+
+
+def say(text: str) -> None:
+    """A line of result."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def say_error(text: str) -> None:
+    """A line of complaint."""
+    sys.stderr.write(f"vodiabot: {text}\n" if not text.startswith("vodiabot:") else text + "\n")
+
+
+def seconds(value: float | None) -> float:
+    """None as "no limit"."""
+    return math.inf if value is None else value
+
+
+Json = dict[str, Any]

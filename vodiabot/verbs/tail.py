@@ -1,0 +1,52 @@
+"""`vodiabot tail`: log in and print events, or raw frames, as they come, one a line."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import trio
+
+from .. import events
+from ..bot import Bot
+from ..config import Config
+from .common import DONE, media_of, on_signals, say
+
+
+async def tail(config: Config, *, as_json: bool, raw: bool) -> int:
+    """Until SIGTERM or Ctrl-C. It does not register, so it takes no calls."""
+    listening = tuple(msgspec.structs.replace(e, register=False) for e in config.extensions)
+    bot = Bot(msgspec.structs.replace(config, extensions=listening, routes=()), media=media_of(config))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
+        async with bot.events() as stream:
+            nursery.start_soon(bot.run)
+            async for event in stream:
+                _print(event, as_json, raw)
+    return DONE
+
+
+def _print(event: events.Event, as_json: bool, raw: bool) -> None:
+    if raw:
+        if isinstance(event, events.FrameReceived):
+            say(" ".join(event.text.splitlines()))
+    elif isinstance(event, events.FrameReceived):
+        return
+    elif as_json:
+        say(msgspec.json.encode({"event": type(event).__name__, **msgspec.structs.asdict(event)}).decode())
+    else:
+        say(f"{time.strftime('%H:%M:%S', time.localtime(event.at))} {type(event).__name__:18} {_words(event)}")
+
+
+def _words(event: events.Event) -> str:
+    fields = {k: v for k, v in msgspec.structs.asdict(event).items() if k != "at"}
+    flat: dict[str, object] = {}
+    for key, value in fields.items():
+        flat.update(msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else {key: value})
+    return " ".join(f"{k}={_word(v)}" for k, v in flat.items() if v not in ("", None, (), 0.0))
+
+
+def _word(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
