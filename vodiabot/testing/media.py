@@ -1,0 +1,244 @@
+"""`ports.MediaPort` in virtual time: no sockets, no audio, but everything takes as long as it would."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from ..errors import CallEnded, MediaError, SdpError, SourceError
+from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaLost, MediaStats, MediaUp, Recording
+from .wire import End, Wire, ufrag_of
+
+RATE = 8000
+"""Hz of the silent files that virtual recordings leave."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What the far end of a virtual leg heard."""
+
+    source: Any
+    duration: float
+    """Seconds."""
+
+
+class VirtualMedia:
+    """Makes virtual legs on one wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.legs: list[VirtualLeg] = []
+
+    def open(
+        self, label: str, on_event: Callable[[MediaEvent], None], *, codecs: Sequence[str] | None = None
+    ) -> VirtualLeg:
+        leg = VirtualLeg(self.wire, label, on_event)
+        self.legs.append(leg)
+        return leg
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[VirtualMedia]:
+        """As `media.open_media` is used; what a bot left open is an error of the bot's."""
+        yield self
+        left = [leg.label for leg in self.legs if not leg.closed]
+        if left:
+            raise AssertionError(f"these legs' media were left open: {left}")
+
+
+class VirtualLeg:
+    """One leg's audio. See `ports.MediaLeg` for the promises."""
+
+    def __init__(self, wire: Wire, label: str, on_event: Callable[[MediaEvent], None]) -> None:
+        self.label = label
+        self.closed = False
+        self.sending = True
+        self.muted = False
+        self.played: list[Any] = []
+        self._wire = wire
+        self._on_event = on_event
+        self._ends: dict[int, End] = {}
+        self._current: End | None = None
+        self._up = trio.Event()
+        self._gone = trio.Event()
+        self._digits: set[trio.MemorySendChannel[str]] = set()
+        self._sent = 0
+
+    # --- descriptions ------------------------------------------------------------------------------------------------
+
+    async def make_offer(self, generation: int) -> str:
+        await trio.lowlevel.checkpoint()
+        end = self._new_end(generation)
+        self._tell_candidates(generation)
+        return self._wire.describe(end, setup="actpass")
+
+    async def make_answer(self, generation: int, offer: str) -> str:
+        await trio.lowlevel.checkpoint()
+        if not ufrag_of(offer):
+            raise SdpError("a=ice-ufrag is missing")
+        fresh = generation not in self._ends
+        end = self._new_end(generation) if fresh else self._ends[generation]
+        answer = self._wire.describe(end, setup="active")
+        self._wire.connect(end, offer)
+        if fresh:
+            self._tell_candidates(generation)
+        return answer
+
+    async def apply_answer(self, generation: int, answer: str) -> None:
+        await trio.lowlevel.checkpoint()
+        end = self._ends.get(generation)
+        if end is None:
+            raise MediaError(f"there is no offer of generation {generation}")
+        if not ufrag_of(answer):
+            raise SdpError("a=ice-ufrag is missing")
+        self._wire.connect(end, answer)
+
+    async def add_candidate(self, generation: int, candidate: IceCandidate | None) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def _new_end(self, generation: int) -> End:
+        if self.closed:
+            raise CallEnded(self.label, "closed")
+        for old in self._ends.values():
+            self._wire.close(old)
+        end = self._wire.end(lambda: self._is_up(generation), lambda why: self._is_lost(generation, why))
+        end.on_digit = self._digit
+        self._ends = {generation: end}
+        self._current = end
+        return end
+
+    def _tell_candidates(self, generation: int) -> None:
+        line = "candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host"
+        self._on_event(LocalCandidate(generation, IceCandidate(line)))
+        self._on_event(LocalCandidate(generation, None))
+
+    def _is_up(self, generation: int) -> None:
+        self._up.set()
+        self._on_event(MediaUp(generation))
+
+    def _is_lost(self, generation: int, why: str) -> None:
+        if not self.closed:
+            self._on_event(MediaLost(generation, why))
+
+    def _digit(self, digit: str) -> None:
+        for listener in self._digits:
+            listener.send_nowait(digit)
+        self._on_event(DtmfReceived(digit))
+
+    # --- audio -------------------------------------------------------------------------------------------------------
+
+    def set_sending(self, sending: bool) -> None:
+        self.sending = sending
+
+    def set_muted(self, muted: bool) -> None:
+        self.muted = muted
+
+    async def play(self, source: Any) -> None:
+        duration = duration_of(source)
+        await self._while_open(self._up.wait)
+        began = trio.current_time()
+        try:
+            await self._while_open(lambda: trio.sleep(duration))
+        finally:
+            self._heard_by_peer(Played(source, min(duration, trio.current_time() - began)))
+
+    def _heard_by_peer(self, played: Played) -> None:
+        self.played.append(played)
+        self._sent += round(played.duration * 50)
+        peer = self._wire.peer(self._current) if self._current is not None else None
+        if peer is not None and self.sending and not self.muted:
+            peer.heard.append(played)
+
+    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+        await self._while_open(self._up.wait)
+        for digit in digits:
+            peer = self._wire.peer(self._current) if self._current is not None else None
+            if peer is not None:
+                peer.on_digit(digit)
+            await self._while_open(lambda: trio.sleep(duration + gap))
+
+    async def record(
+        self, path: Path, *, max_seconds: float | None = None, silence: float | None = None, stop_on: str = ""
+    ) -> Recording:
+        began = trio.current_time()
+        put, take = trio.open_memory_channel[str](100)
+        self._digits.add(put)
+        stopped_by = "ended"
+        try:
+            async with trio.open_nursery() as nursery:
+
+                async def stop_after(wait: Callable[[], Any], why: str) -> None:
+                    nonlocal stopped_by
+                    await wait()
+                    stopped_by = why
+                    nursery.cancel_scope.cancel()
+
+                async def digit() -> None:
+                    async for pressed in take:
+                        if pressed in stop_on:
+                            return
+                    await trio.sleep_forever()
+
+                nursery.start_soon(stop_after, self._gone.wait, "ended")
+                nursery.start_soon(stop_after, digit, "digit")
+                if max_seconds is not None:
+                    nursery.start_soon(stop_after, lambda: trio.sleep(max_seconds), "max_seconds")
+                if silence is not None:
+                    nursery.start_soon(stop_after, lambda: trio.sleep(silence), "silence")
+        finally:
+            self._digits.discard(put)
+            duration = trio.current_time() - began
+            _write_silence(path, duration)
+        return Recording(path=path, duration=duration, stopped_by=stopped_by)
+
+    async def _while_open(self, work: Callable[[], Any]) -> None:
+        if self.closed:
+            raise CallEnded(self.label, "closed")
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                await self._gone.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            await work()
+            nursery.cancel_scope.cancel()
+        if self.closed:
+            raise CallEnded(self.label, "closed")
+
+    def stats(self) -> MediaStats:
+        return MediaStats(codec="PCMU", packets_sent=self._sent)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        self._gone.set()
+        for end in self._ends.values():
+            self._wire.close(end)
+        await trio.lowlevel.checkpoint()
+
+
+def duration_of(source: Any) -> float:
+    """Seconds that a source plays. Raises SourceError for a file that is not there or no WAV."""
+    if not isinstance(source, str | Path):
+        return float(getattr(source, "duration", 0.0) or 0.0)
+    try:
+        with wave.open(str(source)) as file:
+            return file.getnframes() / file.getframerate()
+    except (OSError, EOFError, wave.Error) as exc:
+        raise SourceError(f"{source}: {exc}") from exc
+
+
+def _write_silence(path: Path, duration: float) -> None:
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(bytes(2 * round(duration * RATE)))
+    except OSError as exc:
+        raise SourceError(f"{path}: {exc}") from exc
