@@ -1,1 +1,2 @@
-"""What travels between a bot and the PBX, as pure data and pure state: no trio, no asyncio, no socket, no clock."""
+"""What travels between a bot and the PBX, as pure data and pure state: no trio, no asyncio, no socket, no
+clock."""

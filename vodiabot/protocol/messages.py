@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..errors import FrameError
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What all frames of the PBX share."""
@@ -143,6 +145,8 @@ class DomainState(Message, frozen=True, kw_only=True):
     accounts: tuple[AccountEntry, ...] | None = None
     calls: tuple[CallEntry, ...] | None = None
     messages: Any = None
+    dropped: tuple[FrameError, ...] = ()
+    """Why each entry that could not be understood was left out; the others are here all the same."""
 
 
 class UserState(Message, frozen=True, kw_only=True):
@@ -159,7 +163,9 @@ class CallState(Message, frozen=True, kw_only=True):
     calls: tuple[CallEntry, ...]
     whole: bool
     """True: the frame had a list, whole for one of our subscriptions (we can't know which). False: one object, one call
-    added or changed."""
+    added or changed; or an entry of the list was dropped, so that absence says nothing."""
+    dropped: tuple[FrameError, ...] = ()
+    """Why each entry that could not be understood was left out; the others are here all the same."""
 
 
 class CallerId(Message, frozen=True, kw_only=True):
