@@ -1,0 +1,81 @@
+"""What all of the audio shares: blocks of int16 mono samples, the 20 ms frame, and resampling."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+Samples: TypeAlias = npt.NDArray[np.int16]
+"""Mono, full scale ±32767."""
+
+FRAMES_A_SECOND = 50
+FRAME_SECONDS = 1 / FRAMES_A_SECOND
+"""The packet time of all telephony audio here."""
+
+AUDIO_RATES = {"opus": 48000, "G722": 16000, "PCMU": 8000, "PCMA": 8000}
+"""Samples a second that each codec takes. (G722's RTP clock is 8000 all the same: RFC 3551.)"""
+
+NOTHING: Samples = np.zeros(0, np.int16)
+
+
+def silence(n: int) -> Samples:
+    """`n` samples of silence."""
+    return np.zeros(n, np.int16)
+
+
+def to_int16(mixed: npt.NDArray[Any]) -> Samples:
+    """Clip to the 16-bit range."""
+    out: Samples = np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
+    return out
+
+
+def resampled(samples: Samples, rate: int, new_rate: int) -> Samples:
+    """All of `samples` at another rate at once; for leftovers. A stream is a `Resampler`'s work."""
+    if rate == new_rate or not len(samples):
+        return samples
+    out: Samples = soxr.resample(samples, rate, new_rate)
+    return out
+
+
+class Resampler:
+    """A stream of blocks from one rate to another; the filter's state goes on from block to block."""
+
+    def __init__(self, rate: int, new_rate: int) -> None:
+        self.rate = rate
+        self.new_rate = new_rate
+        same = rate == new_rate
+        self._stream = None if same else soxr.ResampleStream(rate, new_rate, 1, dtype="int16", quality="HQ")
+
+    def feed(self, samples: Samples) -> Samples:
+        """What is ready at the new rate; a few ms stay inside the filter until `flush`."""
+        if self._stream is None:
+            return samples
+        out: Samples = self._stream.resample_chunk(samples)
+        return out
+
+    def flush(self) -> Samples:
+        """The rest; after it, the resampler is used up."""
+        if self._stream is None:
+            return NOTHING
+        out: Samples = self._stream.resample_chunk(NOTHING, last=True)
+        self._stream = None
+        return out
+
+
+def mixed_down(samples: npt.NDArray[np.int16], channels: int) -> Samples:
+    """Interleaved channels to mono: their mean."""
+    if channels == 1:
+        return samples
+    out: Samples = samples.reshape(-1, channels).mean(axis=1).astype(np.int16)
+    return out
+
+
+def dbfs(samples: Samples) -> float:
+    """Level of a block: RMS over full scale, in dB; silence is -inf."""
+    if not len(samples):
+        return float("-inf")
+    power = float(np.mean(np.square(samples.astype(np.float64))))
+    return 10 * float(np.log10(power / 32768.0**2)) if power else float("-inf")

@@ -1,0 +1,387 @@
+"""Where trio meets asyncio: the media engine, its thread, and the way between the two loops. No other file
+knows both.
+
+trio → asyncio: a coroutine is posted to the loop as a task, and its result awaited through a trio event.
+asyncio → trio: the trio token's `run_sync_soon`. Nothing on the trio thread ever blocks on the audio, nor the
+other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import trio
+import uvloop
+
+from ..errors import CallEnded, MediaError, UsageError
+from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaStats, Recording
+from .audio import AUDIO_RATES
+from .ice import ice_servers_of
+from .leg import Description, Leg
+from .peer import PeerOptions
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FILE_THREADS = 4
+"""Threads that read and write sound files for all calls; a job of theirs takes about a millisecond."""
+GRACE_SECONDS = 10.0
+"""What a cancelled or closing piece of audio may take to tidy up; far more than it needs."""
+MAX_WAITING_DIGITS = 256
+"""Digits of one leg that may wait for a trio thread that is busy; later ones are dropped. No other event
+can be many."""
+
+DEFAULT_CODECS = ("opus", "PCMU", "PCMA")
+
+
+# --- one piece of work --------------------------------------------------------------------------------------
+
+
+class _Job(Generic[T]):
+    """A coroutine on the media loop whose outcome trio waits for."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, T]], tell: Callable[[], None]) -> None:
+        self._make, self._tell = make, tell
+        self._task: asyncio.Task[None] | None = None
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    def start(self) -> asyncio.Task[None]:
+        self._task = asyncio.ensure_future(self._run())
+        # A task that is cancelled before its first step never gets into `_run`.
+        self._task.add_done_callback(self._done)
+        return self._task
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            self._value = await self._make()
+        except Exception as exc:  # noqa: BLE001 (raised again by `result`, on the trio side)
+            self._error = exc
+        except asyncio.CancelledError:
+            self._error = MediaError("the audio was stopped")
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            self._error = MediaError("the audio was stopped")
+        self._tell()
+
+    def result(self) -> T:
+        """What the coroutine returned or raised; once it has been told."""
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+
+# --- the loop -----------------------------------------------------------------------------------------------
+
+
+class _Loop:
+    """An asyncio loop in a thread of its own, and what runs on it."""
+
+    def __init__(self, *, use_uvloop: bool) -> None:
+        self._use_uvloop = use_uvloop
+        self._token = trio.lowlevel.current_trio_token()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._ready, self._ended = trio.Event(), trio.Event()
+        self._thread = threading.Thread(target=self._main, name="vodiabot-media", daemon=True)
+
+    async def start(self) -> None:
+        self._thread.start()
+        await self._ready.wait()
+
+    def _main(self) -> None:
+        try:
+            factory = uvloop.new_event_loop if self._use_uvloop else asyncio.new_event_loop
+            with asyncio.Runner(loop_factory=factory) as runner:
+                runner.run(self._serve())
+        except Exception:
+            logger.exception("the media loop died")
+        finally:
+            self._loop = None
+            self.to_trio(self._ready.set)
+            self.to_trio(self._ended.set)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.to_trio(self._ready.set)
+        await self._stop.wait()
+        for task in self._jobs:
+            task.cancel()
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+
+    def to_trio(self, call: Callable[..., object], *args: Any) -> None:
+        """Call it soon on the trio thread; not at all if trio has ended. From any thread."""
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(call, *args)
+
+    def post(self, call: Callable[..., object], *args: Any) -> bool:
+        """Call it soon on the media loop; False if that has ended."""
+        loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(call, *args)
+            return loop is not None
+        except RuntimeError:
+            return False
+
+    async def run(self, make: Callable[[], Coroutine[Any, Any, T]], *, cancellable: bool = True) -> T:
+        """Await a coroutine of the media side. Cancelling cancels it there and waits until it is over."""
+        done = trio.Event()
+        job: _Job[T] = _Job(make, lambda: self.to_trio(done.set))
+        if not self.post(self._start, job):
+            raise MediaError("the media engine is closed")
+        try:
+            await done.wait()
+        except trio.Cancelled:
+            if cancellable:
+                self.post(job.cancel)
+            with trio.move_on_after(GRACE_SECONDS, shield=True) as grace:
+                await done.wait()
+            if grace.cancelled_caught:
+                logger.error("a cancelled piece of audio did not end within %g s", GRACE_SECONDS)
+            raise
+        return job.result()
+
+    def _start(self, job: _Job[Any]) -> None:
+        task = job.start()
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    async def aclose(self) -> None:
+        self.post(self._stop.set)
+        with trio.move_on_after(GRACE_SECONDS, shield=True):
+            await self._ended.wait()
+            self._thread.join()
+            return
+        logger.error("the media thread did not end within %g s", GRACE_SECONDS)
+
+
+# --- one leg ------------------------------------------------------------------------------------------------
+
+
+class BridgedLeg:
+    """`ports.MediaLeg` on the trio side, for a `Leg` on the media loop."""
+
+    def __init__(
+        self, engine: MediaEngine, label: str, on_event: Callable[[MediaEvent], None], options: PeerOptions
+    ) -> None:
+        self.label = label
+        self._engine, self._loop, self._on_event = engine, engine._loop, on_event
+        self._leg = Leg(label, options, engine._threads, self._tell)
+        self._closed = False
+        self._negotiating = 0
+        self._held: deque[MediaEvent] = deque()
+        self._digits_waiting = 0
+
+    # --- events: told on the media loop, heard on the trio thread ---
+
+    def _tell(self, event: MediaEvent) -> None:
+        if isinstance(event, DtmfReceived):
+            if self._digits_waiting >= MAX_WAITING_DIGITS:
+                logger.warning("%s: digits dropped, the trio thread is busy", self.label)
+                return
+            self._digits_waiting += 1
+        self._loop.to_trio(self._deliver, event)
+
+    def _deliver(self, event: MediaEvent) -> None:
+        if isinstance(event, DtmfReceived):
+            self._digits_waiting -= 1
+        self._held.append(event)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Events wait while a description is being made: what follows from it comes after it."""
+        while self._held and not self._negotiating:
+            event = self._held.popleft()
+            if self._closed:
+                continue
+            try:
+                self._on_event(event)
+            except Exception:
+                logger.exception("%s: the handler of %r failed", self.label, event)
+
+    async def _describe(self, generation: int, make: Callable[[], Coroutine[Any, Any, Description]]) -> str:
+        self._negotiating += 1
+        try:
+            made = await self._loop.run(make)
+            self._held.extend(LocalCandidate(generation, c) for c in (*made.candidates, None))
+        finally:
+            self._negotiating -= 1
+            # After the caller's next step, so that it has its description first.
+            self._loop.to_trio(self._flush)
+        return made.sdp
+
+    # --- ports.MediaLeg ---
+
+    async def make_offer(self, generation: int) -> str:
+        """See `ports.MediaLeg.make_offer`. LocalCandidate events follow, then None."""
+        return await self._describe(generation, lambda: self._leg.make_offer(generation))
+
+    async def make_answer(self, generation: int, offer: str) -> str:
+        """See `ports.MediaLeg.make_answer`. LocalCandidate events follow, then None."""
+        return await self._describe(generation, lambda: self._leg.make_answer(generation, offer))
+
+    async def apply_answer(self, generation: int, answer: str) -> None:
+        """See `ports.MediaLeg.apply_answer`."""
+        await self._loop.run(lambda: self._leg.apply_answer(generation, answer))
+
+    async def add_candidate(self, generation: int, candidate: IceCandidate | None) -> None:
+        """See `ports.MediaLeg.add_candidate`."""
+        if not self._closed:
+            with suppress(MediaError):
+                await self._loop.run(lambda: self._leg.add_candidate(generation, candidate))
+
+    def set_sending(self, sending: bool) -> None:
+        """See `ports.MediaLeg.set_sending`. What plays waits while nothing is sent."""
+        self._loop.post(self._leg.set_sending, sending)
+
+    def set_muted(self, muted: bool) -> None:
+        """See `ports.MediaLeg.set_muted`. What plays goes on unheard."""
+        self._loop.post(self._leg.set_muted, muted)
+
+    async def play(self, source: Any) -> None:
+        """See `ports.MediaLeg.play`. Several at once are mixed."""
+        self._assert_open()
+        await self._loop.run(lambda: self._leg.play(source))
+
+    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+        """See `ports.MediaLeg.send_dtmf`: in-band; what plays meanwhile is silent. Raises UsageError for a
+        wrong digit."""
+        self._assert_open()
+        await self._loop.run(lambda: self._leg.send_dtmf(digits, duration, gap))
+
+    async def record(
+        self,
+        path: Path,
+        *,
+        max_seconds: float | None = None,
+        silence: float | None = None,
+        stop_on: str = "",
+    ) -> Recording:
+        """See `ports.MediaLeg.record`: WAV, 16 bit mono, 8000 a second for PCMU and PCMA, else 16000."""
+        self._assert_open()
+        return await self._loop.run(lambda: self._leg.record(Path(path), max_seconds, silence, stop_on))
+
+    def stats(self) -> MediaStats:
+        """See `ports.MediaLeg.stats`; at most a second old."""
+        return self._leg.snapshot
+
+    async def aclose(self) -> None:
+        """See `ports.MediaLeg.aclose`. Is carried through even if it is cancelled."""
+        self._closed = True
+        self._engine._legs.discard(self)
+        with suppress(MediaError):
+            await self._loop.run(self._leg.aclose, cancellable=False)
+
+    def _assert_open(self) -> None:
+        if self._closed:
+            raise CallEnded(reason="the audio is closed")
+
+
+# --- the engine ---------------------------------------------------------------------------------------------
+
+
+class MediaEngine:
+    """`ports.MediaPort`. Made by `open_media`."""
+
+    def __init__(self, loop: _Loop, options: PeerOptions, max_legs: int | None) -> None:
+        self._loop, self._options, self._max_legs = loop, options, max_legs
+        self._threads = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="vodiabot-files")
+        self._legs: set[BridgedLeg] = set()
+        self._closed = False
+
+    def open(
+        self,
+        label: str,
+        on_event: Callable[[MediaEvent], None],
+        *,
+        codecs: Sequence[str] | None = None,
+    ) -> BridgedLeg:
+        """See `ports.MediaPort.open`. Raises MediaError if there are `max_legs` already, or the engine is
+        closed."""
+        if self._closed:
+            raise MediaError("the media engine is closed")
+        if self._max_legs is not None and len(self._legs) >= self._max_legs:
+            raise MediaError(f"{self._max_legs} calls have audio already")
+        options = self._options
+        if codecs is not None:
+            chosen = _codec_names(codecs)
+            chosen = tuple(c for c in chosen if c in options.codecs) or chosen
+            options = PeerOptions(chosen, options.ice_servers)
+        leg = BridgedLeg(self, label, on_event, options)
+        self._legs.add(leg)
+        return leg
+
+    @property
+    def legs(self) -> int:
+        """How many are open."""
+        return len(self._legs)
+
+    async def aclose(self) -> None:
+        """Close all legs, the threads and the loop. Idempotent; carried through even if it is cancelled."""
+        self._closed = True
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                for leg in list(self._legs):
+                    nursery.start_soon(leg.aclose)
+            await self._loop.aclose()
+            self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _codec_names(names: Sequence[str]) -> tuple[str, ...]:
+    """In the spelling of `AUDIO_RATES`. Raises UsageError."""
+    known = {name.lower(): name for name in AUDIO_RATES}
+    wrong = next((n for n in names if n.lower() not in known), None)
+    if not names:
+        raise UsageError("at least one codec is needed")
+    if wrong is not None:
+        raise UsageError(f"codec {wrong!r} is not known; there are {', '.join(AUDIO_RATES)}")
+    return tuple(dict.fromkeys(known[n.lower()] for n in names))
+
+
+@asynccontextmanager
+async def open_media(
+    *,
+    codecs: Sequence[str] = DEFAULT_CODECS,
+    ice_servers: Sequence[str] = (),
+    max_legs: int | None = None,
+    use_uvloop: bool = False,
+    switch_interval: float | None = None,
+) -> AsyncIterator[MediaEngine]:
+    """The media engine for as long as the body runs; afterwards no thread, task, socket or peer connection is
+    left.
+
+    `codecs`: in order of preference. `ice_servers`: `stun:host:port`, `turn:user:password@host:port`.
+    `max_legs`: how many `open` gives at a time. `use_uvloop`: no gain with aiortc's own sender and receiver
+    (AIORTC.md), so off. `switch_interval`: seconds for `sys.setswitchinterval` meanwhile; 0.0005 shortens the
+    gaps in the audio that a plugin makes which computes in pure Python. It holds for the whole process, so it
+    is the caller's decision. Raises UsageError for a wrong codec or server.
+    """
+    options = PeerOptions(_codec_names(codecs), ice_servers_of(ice_servers))
+    before = sys.getswitchinterval()
+    loop = _Loop(use_uvloop=use_uvloop)
+    engine = MediaEngine(loop, options, max_legs)
+    try:
+        if switch_interval is not None:
+            sys.setswitchinterval(switch_interval)
+        await loop.start()
+        yield engine
+    finally:
+        await engine.aclose()
+        sys.setswitchinterval(before)

@@ -1,0 +1,284 @@
+"""One peer connection of a leg: aiortc's, with the workarounds that AIORTC-shaped PBXs and browsers need
+around it.
+
+Runs on the media loop. Every foreign exception is translated here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.sdp import candidate_from_sdp
+
+from ..errors import MediaError, SdpError
+from ..ports import IceCandidate, MediaStats
+from .audio import AUDIO_RATES, Samples
+from .sdp import INTERNAL_MID, RemoteSdp, clean_candidate, local_candidates, read_remote, write_local
+from .track import OutgoingTrack, drain
+
+logger = logging.getLogger(__name__)
+
+MAX_EARLY_CANDIDATES = 64
+"""Kept of one generation before its description is known."""
+CLOSE_SECONDS = 5.0
+"""After this a close that hangs is given up; it has sent its goodbyes long before."""
+REASON_DELAY = 0.02
+"""Between DTLS' end and its cause being known: where consent expired, ICE says so a moment later."""
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class PeerOptions:
+    """What all peer connections of an engine share."""
+
+    codecs: tuple[str, ...]
+    """In order of preference, as in `AUDIO_RATES`."""
+    ice_servers: tuple[RTCIceServer, ...] = ()
+    """None by default: aiortc's own default is a public server."""
+
+
+@dataclass
+class Origin:
+    """The `o=` line of a leg: the same session, a rising version."""
+
+    session_id: int
+    version: int = 0
+
+    def next(self) -> int:
+        self.version += 1
+        return self.version
+
+
+class Owner(Protocol):
+    """What a peer connection tells its leg; called on the media loop."""
+
+    def pull(self, rate: int) -> Samples:
+        """The next 20 ms to be sent."""
+
+    def heard(self, peer: Peer, samples: Samples, rate: int, time: float) -> None:
+        """A block came in."""
+
+    def is_up(self, peer: Peer) -> None:
+        """ICE and DTLS are up; once."""
+
+    def is_lost(self, peer: Peer, reason: str) -> None:
+        """It will never carry audio again; once, and never after `close`."""
+
+
+class Peer:
+    """One RTCPeerConnection with one audio transceiver."""
+
+    def __init__(self, generation: int, options: PeerOptions, origin: Origin, owner: Owner) -> None:
+        self.generation = generation
+        self.stream = next(_numbers)
+        """Names this connection's clock to the sinks."""
+        self.remote: RemoteSdp | None = None
+        self.codec = ""
+        self.up = False
+        self._origin, self._owner = origin, owner
+        self._early: list[IceCandidate] = []
+        self._over = False
+        self._closing: asyncio.Task[None] | None = None
+        self._drains: set[asyncio.Task[None]] = set()
+        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(options.ice_servers)))
+        self.track = OutgoingTrack(owner.pull)
+        self._audio: RTCRtpTransceiver = self._pc.addTransceiver(self.track, direction="sendrecv")
+        self._audio.setCodecPreferences(_preferences(options.codecs))
+        self._dtls = self._audio.receiver.transport
+        self._ice = self._dtls.transport
+        self._dtls.on("statechange", self._state_changed)
+        self._ice.on("statechange", self._state_changed)
+        self._pc.on("track", self._track_came)
+        _loopback_if_alone(self._ice)
+
+    # --- offers and answers ---
+
+    async def offer(self) -> str:
+        """Our offer, candidates inside. Raises MediaError."""
+        await self._set_local()
+        return self._described(None)
+
+    async def answer(self, offer: RemoteSdp) -> str:
+        """Our answer, candidates inside. Raises SdpError, MediaError."""
+        await self._set_remote(offer, "offer")
+        self._keep_codec()
+        await self._set_local()
+        self._negotiated()
+        return self._described(offer)
+
+    async def apply(self, answer: str) -> None:
+        """The PBX's answer to our offer; the same one again is nothing new. Raises SdpError."""
+        remote = read_remote(answer, "answer")
+        if self._pc.signalingState == "have-local-offer":
+            await self._set_remote(remote, "answer")
+            self._negotiated()
+        elif self.remote is None or self.remote.identity != remote.identity:
+            raise SdpError("an answer came that fits no offer of ours")
+
+    def fits(self, offer: RemoteSdp) -> bool:
+        """Can this connection go on with that offer? Not with other keys, nor while an offer of ours is
+        out."""
+        known = self.remote.identity if self.remote else None
+        return not self._over and self._pc.signalingState == "stable" and known == offer.identity
+
+    def _described(self, offer: RemoteSdp | None) -> str:
+        version = self._origin.next()
+        text = self._pc.localDescription.sdp
+        return write_local(text, session_id=self._origin.session_id, version=version, offer=offer)
+
+    async def _set_local(self) -> None:
+        try:
+            await self._pc.setLocalDescription()
+        except Exception as exc:
+            raise MediaError(f"the audio could not be set up: {exc or type(exc).__name__}") from exc
+
+    async def _set_remote(self, remote: RemoteSdp, kind: str) -> None:
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=remote.text, type=kind))
+        except Exception as exc:
+            raise SdpError(f"the {kind} can't be used: {exc or type(exc).__name__}") from exc
+        self.remote = remote
+        early, self._early = self._early, []
+        for candidate in early:
+            await self.add_candidate(candidate)
+
+    def _negotiated(self) -> None:
+        self.codec = self._audio._codecs[0].name
+        self.track.rate = AUDIO_RATES[self.codec]
+        self.track.channels = 2 if self.codec == "opus" else 1
+
+    def _keep_codec(self) -> None:
+        """aiortc's sender goes on with its first codec whatever a re-offer says: so the answer has to say
+        that too."""
+        codecs = self._audio._codecs
+        if self.codec and self.codec not in [c.name for c in codecs]:
+            raise SdpError(f"the new offer has {self.codec} no more; another codec takes a new connection")
+        self._audio._codecs = sorted(codecs, key=lambda c: c.name != self.codec)
+
+    @property
+    def may_send(self) -> bool:
+        """By the directions of the last offer and answer."""
+        return self._audio.currentDirection in ("sendrecv", "sendonly")
+
+    # --- candidates ---
+
+    async def add_candidate(self, candidate: IceCandidate | None) -> None:
+        """One of the other side's. The end (None) is not passed on: it would let ICE give up on the
+        candidates that it has, when the other side's checks may still arrive from an address that it could
+        not name."""
+        if candidate is None or not candidate.candidate or self._over:
+            return
+        if self.remote is None:
+            self._early = [*self._early, candidate][-MAX_EARLY_CANDIDATES:]
+            return
+        clean = clean_candidate(candidate.candidate)
+        if clean is None or self._is_for_refused_media(candidate, self.remote):
+            logger.debug("candidate left out: %s", candidate.candidate)
+            return
+        parsed = candidate_from_sdp(clean)
+        parsed.sdpMid = INTERNAL_MID
+        await self._pc.addIceCandidate(parsed)
+
+    def _is_for_refused_media(self, candidate: IceCandidate, remote: RemoteSdp) -> bool:
+        others = {m.mid for m in remote.m_lines if m.mid} - {remote.audio.mid}
+        return candidate.sdp_mid in others and not remote.bundled
+
+    def local_candidates(self) -> Sequence[IceCandidate]:
+        """Ours, all that there are: aiortc gathers before it gives its description."""
+        audio = self.remote.audio if self.remote else None
+        mid = audio.mid if audio else INTERNAL_MID
+        index = self.remote.audio_index if self.remote else 0
+        return [IceCandidate(line, mid, index) for line in local_candidates(self._pc.localDescription.sdp)]
+
+    # --- what happens ---
+
+    def _state_changed(self) -> None:
+        if self._dtls.state == "connected" and not self.up and not self._over:
+            self.up = True
+            self._owner.is_up(self)
+        elif self._dtls.state in ("failed", "closed") or self._ice.state == "failed":
+            asyncio.get_running_loop().call_later(REASON_DELAY, self._lose)
+
+    def _lose(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._ice.state == "failed":
+            reason = "consent expired" if self.up else "no way to the other side"
+        else:
+            reason = "closed by the other side" if self.up else "the DTLS handshake failed"
+        self._owner.is_lost(self, reason)
+
+    def _track_came(self, track: Any) -> None:
+        task = asyncio.ensure_future(drain(track, self._heard))
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
+
+    def _heard(self, samples: Samples, rate: int, time: float) -> None:
+        self._owner.heard(self, samples, rate, time)
+
+    async def stats(self) -> MediaStats:
+        """Counters of this connection."""
+        report = await self._pc.getStats()
+        by_type = {entry.type: entry for entry in report.values()}
+        inbound, outbound = by_type.get("inbound-rtp"), by_type.get("outbound-rtp")
+        far = by_type.get("remote-inbound-rtp")
+        clock = 48000 if self.codec == "opus" else 8000
+        return MediaStats(
+            codec=self.codec,
+            packets_sent=outbound.packetsSent if outbound else 0,
+            packets_received=inbound.packetsReceived if inbound else 0,
+            packets_lost=max(0, inbound.packetsLost) if inbound else 0,
+            jitter=inbound.jitter / clock if inbound else None,
+            round_trip=far.roundTripTime if far else None,
+        )
+
+    # --- the end ---
+
+    async def close(self) -> None:
+        """Idempotent; a second caller waits for the first."""
+        self._over = True
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        self.track.stop()
+        self.track.gate.set()
+        try:
+            await asyncio.wait_for(self._pc.close(), CLOSE_SECONDS)
+        except Exception:
+            logger.exception("closing a peer connection failed")
+        for task in self._drains:
+            task.cancel()
+        await asyncio.gather(*self._drains, return_exceptions=True)
+
+
+def _preferences(codecs: Sequence[str]) -> list[Any]:
+    known = {c.name.lower(): c for c in RTCRtpSender.getCapabilities("audio").codecs}
+    return [known[name.lower()] for name in codecs]
+
+
+def _loopback_if_alone(ice: Any) -> None:
+    """aioice leaves 127.0.0.1 out; on a machine that has nothing else there would be no candidate at all."""
+    connection = ice._connection
+    gather = connection.get_component_candidates
+
+    async def with_loopback(component: int, addresses: list[str], timeout: int = 5) -> Any:
+        return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=timeout)
+
+    connection.get_component_candidates = with_loopback
