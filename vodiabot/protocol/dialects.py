@@ -6,11 +6,12 @@ import enum
 import re
 from typing import Literal
 
+from .sdp_facts import setup_of
+
 FIRST_MODERN = 69
 """Major version from which on the PBX sends an offer of its own [live]."""
 
 _VERSION = re.compile(r"\bVodia(?:-|\s*)PBX/v?(\d{1,4})(?=[.\s)]|$)", re.IGNORECASE)
-_SETUP = re.compile(r"^a=setup:\s*(\w+)", re.MULTILINE)
 
 
 class Dialect(enum.Enum):
@@ -37,14 +38,14 @@ def from_server_header(value: str | None) -> Dialect | None:
 
 
 def resolve(setting: str, server_header: str | None, remembered: Dialect | None) -> Dialect | None:
-    """The dialect to speak: what the configuration forces, else what was found out by a call that had failed,
-    else the version's. None: unknown, decided for each `sdp` frame.
+    """The dialect to speak: what the configuration forces, else what the PBX's version says, else what was
+    remembered of a call that had failed. None: unknown, decided for each `sdp` frame.
 
-    What was remembered beats the version, since it was learned from this PBX; the version is a [guess].
+    The version comes before the memory, so that what was learned of a PBX does not outlive its upgrade.
     """
     if setting in ("classic", "modern"):
         return Dialect(setting)
-    return remembered or from_server_header(server_header)
+    return from_server_header(server_header) or remembered
 
 
 def role_of(sdp: str, dialect: Dialect | None, label: str = "") -> Literal["offer", "answer"]:
@@ -57,8 +58,7 @@ def role_of(sdp: str, dialect: Dialect | None, label: str = "") -> Literal["offe
     """
     if dialect is Dialect.CLASSIC:
         return "answer"
-    found = _SETUP.search(sdp)
-    setup = found[1].lower() if found else ""
+    setup = setup_of(sdp)
     if setup in ("active", "passive"):
         return "answer"
     if setup == "actpass":
@@ -66,6 +66,26 @@ def role_of(sdp: str, dialect: Dialect | None, label: str = "") -> Literal["offe
     if label == "offer" or (dialect is Dialect.MODERN and label != "answer"):
         return "offer"
     return "answer"
+
+
+def role_while_offering(
+    sdp: str, dialect: Dialect | None, label: str = "", *, code: int | None, same_transport: bool
+) -> Literal["offer", "answer"]:
+    """What an `sdp` frame is that comes in mid-call while an offer of ours, of a new peer connection, is out
+    [guess].
+
+    `same_transport`: it has the ICE ufrag and DTLS fingerprint of the connection that ours is to replace, so
+    it can't be the answer: both sides offered at once.
+    """
+    if setup_of(sdp) in ("active", "passive"):
+        return "answer"
+    if label in ("offer", "answer"):
+        return "offer" if label == "offer" else "answer"
+    if dialect is Dialect.MODERN:
+        return "offer"
+    if code is not None and 200 <= code < 300:
+        return "answer"
+    return "offer" if same_transport else "answer"
 
 
 def resume_with_offer(dialect: Dialect | None) -> bool:

@@ -1,0 +1,294 @@
+"""An answered call: hold, resume, re-offers, transfers, lost media."""
+
+from __future__ import annotations
+
+from .. import commands as c
+from .. import messages as m
+from .. import steps as s
+from ..dialects import Dialect, resume_with_offer, role_while_offering
+from ..sdp_facts import direction_of, transport_of
+from . import offers
+from .leg import Leg, Purpose
+from .state import State
+
+# --- hold and resume ----------------------------------------------------------------------------------------
+
+
+def hold(leg: Leg) -> None:
+    """`WantHold`: the PBX tells no result, so it is over when it is sent. The peer connection is kept."""
+    leg.move(State.HELD)
+    _drop_our_offer(leg)
+    leg.stop_timer("media")
+    leg.recovering = False
+    leg.held = True
+    leg.send(c.Hold(call_id=leg.call_id, side=leg.side))
+    leg.step(s.SetSending(sending=False))
+    leg.changed("held")
+    leg.settle("hold")
+
+
+def resume(leg: Leg, intent: s.WantResume) -> None:
+    """`WantResume`: with a new offer or without SDP; without media only an offer helps."""
+    leg.move(State.RESUMING)
+    offer = resume_with_offer(leg.dialect) if intent.new_offer is None else intent.new_offer
+    if offer or not leg.media_up:
+        leg.start_timer("resume", leg.timers.resume)
+        offers.make_offer(leg, Purpose.RESUME)
+    else:
+        leg.start_timer("resume", leg.timers.resume_quiet)
+        leg.send(c.Resume(call_id=leg.call_id, side=leg.side))
+        leg.step(s.SetSending(sending=True))
+
+
+def resumed(leg: Leg) -> None:
+    """The PBX has answered the resume, or did not refuse it."""
+    if leg.state is not State.RESUMING:
+        return
+    leg.move(State.UP)
+    leg.stop_timer("resume")
+    leg.held = False
+    leg.step(s.SetSending(sending=True))
+    leg.changed("resumed")
+    leg.settle("resume")
+    if not leg.media_up:
+        leg.start_timer("media", leg.timers.media_up)
+
+
+def resume_failed(leg: Leg, error: str, code: int | None = None) -> None:
+    """Still held; another resume may be tried."""
+    leg.move(State.HELD)
+    leg.stop_timer("resume")
+    leg.stop_timer("media")
+    _drop_our_offer(leg)
+    leg.step(s.SetSending(sending=False))
+    leg.settle("resume", error, code)
+
+
+def resume_timed_out(leg: Leg) -> None:
+    """The time for the PBX's answer is over: a failure only where there was something to answer."""
+    if leg.ours is not None or leg.offer_again is not None:
+        resume_failed(leg, "the PBX did not answer the offer")
+    else:
+        resumed(leg)
+
+
+def _drop_our_offer(leg: Leg) -> None:
+    leg.ours = leg.offer_again = None
+    leg.stop_timer("glare")
+    if leg.theirs is None:
+        leg.stop_timer("work")
+
+
+# --- descriptions of the PBX --------------------------------------------------------------------------------
+
+
+def sdp(leg: Leg, message: m.Sdp) -> None:
+    """An `sdp` frame in an answered call, or while our answer to an invite is on its way."""
+    if message.code is not None and message.code >= 300:
+        refused(leg, message.code)
+        return
+    first_final = not leg.final_seen and message.code is not None and message.code >= 200
+    leg.final_seen = leg.final_seen or first_final
+    if not message.sdp:
+        _answered_without_sdp(leg)
+    elif leg.placed_by_us and leg.described_at is None and leg.theirs is None:
+        offers.rename(leg, message.call_id)
+        offers.first_description(leg, message)  # call-state was faster than the first `sdp` frame
+    elif leg.seen_before(message):
+        return
+    elif leg.ours is not None:
+        _while_offering(leg, message)
+    elif leg.placed_by_us and first_final and leg.dialect is Dialect.CLASSIC:
+        _final_form(leg, message)
+    elif message.sdp_type == "answer":
+        resumed(leg)  # to a resume without SDP
+    else:
+        _re_offer(leg, message)
+
+
+def _answered_without_sdp(leg: Leg) -> None:
+    if leg.ours is None and leg.offer_again is None:
+        resumed(leg)
+
+
+def _final_form(leg: Leg, message: m.Sdp) -> None:
+    offers.repeated_answer(leg, message)
+    if leg.stale and leg.state is State.UP:
+        renew_media(leg)
+
+
+def _while_offering(leg: Leg, message: m.Sdp) -> None:
+    assert leg.ours is not None
+    role = "offer"
+    if leg.ours.sent:
+        role = role_while_offering(
+            message.sdp,
+            leg.dialect,
+            message.sdp_type,
+            code=message.code,
+            same_transport=transport_of(message.sdp) == leg.before,
+        )
+    if role == "answer":
+        offers.apply_answer(leg, message.sdp)
+        resumed(leg)
+    else:
+        _glare(leg, message)
+
+
+def _glare(leg: Leg, message: m.Sdp) -> None:
+    """Both offered: the PBX's wins. Ours is sent again, except to a modern PBX, which answers so [guess]."""
+    assert leg.ours is not None
+    if leg.dialect is not Dialect.MODERN or not leg.ours.sent:
+        leg.offer_again = leg.ours.purpose
+        leg.start_timer("glare", leg.timers.glare)
+    _re_offer(leg, message)
+
+
+def offer_again(leg: Leg) -> None:
+    """2 s after both had offered at once."""
+    purpose, leg.offer_again = leg.offer_again, None
+    if purpose is None:
+        return
+    if leg.theirs is not None:  # still answering theirs
+        leg.offer_again = purpose
+        leg.start_timer("glare", leg.timers.glare)
+    elif purpose is Purpose.RESUME and leg.state is State.RESUMING:
+        leg.start_timer("resume", leg.timers.resume)
+        offers.make_offer(leg, purpose)
+    elif purpose is not Purpose.RESUME and leg.state is State.UP and not leg.media_up:
+        offers.make_offer(leg, purpose)
+
+
+def _re_offer(leg: Leg, message: m.Sdp) -> None:
+    _note_direction(leg, direction_of(message.sdp))
+    offers.answer_offer(leg, message)
+
+
+def answer_sent(leg: Leg) -> None:
+    """Our answer to an offer of the PBX is sent: that may be its way to answer a resume."""
+    if leg.ours is None and leg.offer_again is None:
+        resumed(leg)
+
+
+# --- held by the other side ---------------------------------------------------------------------------------
+
+
+def _note_direction(leg: Leg, direction: str) -> None:
+    """While we hold, or transfer, a direction that is not sendrecv is our own doing."""
+    if leg.state is State.UP or direction == "sendrecv":
+        _held_by_remote(leg, direction != "sendrecv", by_state=False)
+
+
+def note_call_state(leg: Leg, state: str) -> None:
+    """`onhold` in the entry of our leg: the other side holds us, unless it is we who hold [guess]."""
+    if leg.state is not State.UP or leg.ours is not None:
+        return
+    if state == "onhold":
+        _held_by_remote(leg, True, by_state=True)
+    elif state == "connected" and leg.on_hold_by_state:
+        _held_by_remote(leg, False, by_state=True)
+
+
+def _held_by_remote(leg: Leg, held: bool, *, by_state: bool) -> None:
+    if leg.held_by_remote == held:
+        return
+    leg.held_by_remote = held
+    leg.on_hold_by_state = held and by_state
+    leg.changed("held_by_remote" if held else "resumed_by_remote")
+
+
+# --- transfer -----------------------------------------------------------------------------------------------
+
+
+def transfer(leg: Leg, intent: s.WantTransfer) -> None:
+    """`WantTransfer`: there is no result frame."""
+    leg.state_before = leg.state
+    leg.move(State.TRANSFERRING)
+    leg.send(c.BlindTransfer(id=leg.call_id, from_=leg.local, to=intent.to))
+    leg.start_timer("transfer", leg.timers.transfer)
+
+
+def join(leg: Leg, intent: s.WantJoin) -> None:
+    """`WantJoin`: both legs get a bye when it has worked."""
+    leg.state_before = leg.state
+    leg.move(State.JOINING)
+    command = c.AttendedTransfer(id=leg.call_id, from_=leg.local, id2=intent.other_call_id, to=intent.to)
+    leg.send(command)
+    leg.start_timer("transfer", leg.timers.transfer)
+
+
+def taken(leg: Leg) -> None:
+    """The PBX has taken the call from us."""
+    leg.settle("transfer" if leg.state is State.TRANSFERRING else "join")
+    leg.end("transferred")
+
+
+def transfer_refused(leg: Leg, error: str, code: int | None = None) -> None:
+    """The caller is still there: after a blind transfer he is taken back, after a join all is as before."""
+    joining = leg.state is State.JOINING
+    leg.stop_timer("transfer")
+    leg.move(leg.state_before if joining else State.UP)
+    leg.changed("transfer_refused")
+    leg.settle("join" if joining else "transfer", error, code)
+    if not joining:
+        _restore(leg)
+
+
+def _restore(leg: Leg) -> None:
+    if leg.held:
+        leg.held = False
+        leg.step(s.SetSending(sending=True))
+        leg.changed("resumed")
+    if resume_with_offer(leg.dialect) or not leg.media_up:
+        _renew(leg, Purpose.RESTORE)
+    else:
+        leg.send(c.Resume(call_id=leg.call_id, side=leg.side))
+
+
+def refused(leg: Leg, code: int) -> None:
+    """A frame for the leg with a code that refuses something: whatever we have asked last."""
+    if leg.state in (State.TRANSFERRING, State.JOINING):
+        transfer_refused(leg, f"the PBX refused with {code}", code)
+    elif leg.state is State.RESUMING:
+        resume_failed(leg, f"the PBX refused with {code}", code)
+
+
+# --- the media ----------------------------------------------------------------------------------------------
+
+
+def media_up(leg: Leg) -> None:
+    """The present generation's audio flows."""
+    leg.media_up = leg.had_media = True
+    leg.recovering = False
+    leg.stop_timer("media")
+    if leg.told_lost:
+        leg.told_lost = False
+        leg.changed("media_back")
+    if leg.ours is not None and leg.ours.sent and leg.state is State.RESUMING:
+        leg.ours = None
+        resumed(leg)
+
+
+def media_lost(leg: Leg, reason: str) -> None:
+    """Once a new offer; on hold nothing, for the PBX may well have closed its side, and the resume makes a
+    new one."""
+    was_up, leg.media_up = leg.media_up, False
+    if not was_up or leg.state in (State.HELD, State.RESUMING, State.TRANSFERRING, State.JOINING):
+        return
+    leg.told_lost = True
+    leg.changed("media_lost")
+    if leg.socket_up:
+        renew_media(leg)
+
+
+def renew_media(leg: Leg) -> None:
+    """One `wrtc-hold` sendrecv with a new offer [guess]; the time for the media to come back runs."""
+    _renew(leg, Purpose.RECOVER)
+
+
+def _renew(leg: Leg, purpose: Purpose) -> None:
+    leg.recovering = True
+    leg.start_timer("media", leg.timers.media_up)
+    if leg.theirs is None:
+        offers.make_offer(leg, purpose)
+    # else the PBX has just offered: answering that is the renewal
