@@ -151,3 +151,10 @@ class SourceError(MediaError, UsageError):
 
 class PluginError(UsageError):
     """A plugin that can't be loaded; the message names the plugin and what is wrong."""
+
+
+# --- speech ----------------------------------------------------------------------------------------------------------
+
+
+class SpeechUnavailable(UsageError):
+    """There is no speech provider to speak a text with; nothing was said and the call goes on. Play a file instead."""

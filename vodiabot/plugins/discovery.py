@@ -1,0 +1,99 @@
+"""Where plugins are: folders, then installed entry points, then the folder that comes with vodiabot.
+
+The first place that has a name wins, so an operator's own `greeter.py` stands in for the shipped one. Nothing is
+imported here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+GROUP = "vodiabot.plugins"
+"""Of installed entry points."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a plugin is: in a file, or behind an entry point."""
+
+    name: str
+    path: Path | None = None
+    """`NAME.py`, or `NAME/__init__.py`."""
+    entry_point: EntryPoint | None = None
+
+    @property
+    def version(self) -> str:
+        """Of the distribution; "" for a file."""
+        dist = self.entry_point.dist if self.entry_point else None
+        return dist.version if dist else ""
+
+    @property
+    def origin(self) -> str:
+        """For people."""
+        if self.path is not None:
+            return str(self.path)
+        assert self.entry_point is not None
+        dist = self.entry_point.dist
+        return f"{dist.name} {dist.version} ({self.entry_point.value})" if dist else self.entry_point.value
+
+
+class NotFound(Exception):
+    """There is no such plugin, or it isn't clear which one is meant; the message is for people."""
+
+
+class Places:
+    """All places of one configuration. Entry points are listed once, when it is made."""
+
+    def __init__(self, folders: Sequence[Path], shipped: Path | None = None) -> None:
+        self._folders = tuple(folders)
+        self._shipped = shipped
+        self._installed = tuple(entry_points(group=GROUP))
+
+    def find(self, name: str) -> Found:
+        """The plugin of this name. Raises NotFound."""
+        if not _NAME.fullmatch(name):
+            raise NotFound(f"{name!r} can't be a plugin's name: letters, digits, _ and - are allowed")
+        for folder in self._folders:
+            if (found := _in_folder(folder, name)) is not None:
+                return found
+        if (found := self._installed_as(name)) is not None:
+            return found
+        if self._shipped is not None and (found := _in_folder(self._shipped, name)) is not None:
+            return found
+        raise NotFound(f"there is no plugin {name!r}{self._where_it_was_sought()}")
+
+    def names(self) -> set[str]:
+        """Of all plugins that could be enabled."""
+        folders = (*self._folders, *([self._shipped] if self._shipped else []))
+        return {n for folder in folders for n in _names_in(folder)} | {e.name for e in self._installed}
+
+    def _installed_as(self, name: str) -> Found | None:
+        fitting = {(e.value, e.dist.name if e.dist else ""): e for e in self._installed if e.name == name}
+        if len(fitting) > 1:
+            owners = ", ".join(sorted(owner or value for value, owner in fitting))
+            raise NotFound(f"several installed packages bring a plugin {name!r}: {owners}")
+        return Found(name, entry_point=next(iter(fitting.values()))) if fitting else None
+
+    def _where_it_was_sought(self) -> str:
+        parts = [f"{folder}{'' if folder.is_dir() else ' (which does not exist)'}" for folder in self._folders]
+        return f" in {', '.join(parts)} or among the installed packages" if parts else " among the installed packages"
+
+
+def _in_folder(folder: Path, name: str) -> Found | None:
+    candidates = [p for p in (folder / f"{name}.py", folder / name / "__init__.py") if p.is_file()]
+    if len(candidates) > 1:
+        raise NotFound(f"there are both {name}.py and {name}/ in {folder}; remove one")
+    return Found(name, path=candidates[0]) if candidates else None
+
+
+def _names_in(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    files = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/__init__.py")}
+    return {name for name in files if _NAME.fullmatch(name)}

@@ -1,0 +1,46 @@
+"""Calls a plugin's function so that whatever it does harms only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from collections.abc import Iterator
+from typing import Any
+
+import trio
+
+from ..errors import CallEnded
+from .model import Implementation, LoadedPlugin
+
+current_plugin: ContextVar[str | None] = ContextVar("vodiabot_current_plugin", default=None)
+"""The plugin on whose behalf this task runs; what it spawns inherits it. For whoever wants to name the one to blame."""
+
+
+@contextmanager
+def on_behalf_of(plugin: LoadedPlugin) -> Iterator[None]:
+    """Mark what runs in the body as the plugin's."""
+    token = current_plugin.set(plugin.name)
+    try:
+        yield
+    finally:
+        current_plugin.reset(token)
+
+
+def chosen(implementation: Implementation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that the function names."""
+    return {name: arguments[name] for name in implementation.names}
+
+
+def is_only_call_ended(exc: BaseException) -> bool:
+    """Whether nothing but the end of a call let the function end: a normal end."""
+    if isinstance(exc, BaseExceptionGroup):
+        return exc.split(CallEnded)[1] is None
+    return isinstance(exc, CallEnded)
+
+
+def is_plugins_own(exc: BaseException) -> bool:
+    """Whether a plugin raised it, `sys.exit()` included; not a cancellation from outside and not Ctrl-C."""
+    if isinstance(exc, BaseExceptionGroup):
+        return exc.split((KeyboardInterrupt, trio.Cancelled, GeneratorExit))[0] is None
+    return isinstance(exc, Exception | SystemExit)

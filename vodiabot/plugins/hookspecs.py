@@ -1,0 +1,147 @@
+"""The hooks: what a plugin may implement, when each is called and how often.
+
+A hook takes those of its arguments that it names. Besides the ones in its signature here, each may name `config` (the
+plugin's own `Config` of its section) and `log` (a structlog logger that is bound to the plugin and, where there is one,
+the call). All hooks are `async`, and within one plugin they run one after the other, in the order of what happened,
+each for `[limits] hook_timeout` at most; what takes longer goes to `bot.spawn(...)`. Handlers of calls (`answer_call`)
+are the exception: each is a task of its own, without a time limit.
+
+What is told here holds for a plugin that keeps up. One that has fallen 1000 events behind misses events of state (they
+say so below), and is put into quarantine when there is no room for the others: then none of its hooks is called again.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pluggy
+
+from .. import events
+
+if TYPE_CHECKING:
+    from ..calls import Call
+
+PROJECT = "vodiabot"
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""
+hookspec = pluggy.HookspecMarker(PROJECT)
+
+Bot: TypeAlias = Any
+"""`vodiabot.Bot`; the room of the bot is above this one."""
+Config: TypeAlias = Any
+"""The plugin's own."""
+Log: TypeAlias = Any
+"""A structlog logger."""
+
+
+@hookspec
+async def answer_call(call: Call, bot: Bot, config: Config, log: Log) -> None:
+    """An incoming call that a route gives to this plugin; once a call, while it rings. Its handler: the call is its scope.
+
+    When it returns or raises and the call is up, the call is ended or sent to the route's `fallback`. When the call ends
+    first, methods of the call raise `CallEnded`, which may fly, and what is left to do may take `[limits] wrap_up`.
+    """
+
+
+@hookspec
+async def bot_started(bot: Bot, config: Config, log: Log) -> None:
+    """Once, before any other hook of this plugin; no session is up yet."""
+
+
+@hookspec
+async def bot_stopping(bot: Bot, config: Config, log: Log) -> None:
+    """Once, as the last one, when all calls have ended. Not called if the process is killed."""
+
+
+@hookspec
+async def session_up(
+    extension: str, reason: str, event: events.SessionUp, bot: Bot, config: Config, log: Log
+) -> None:
+    """The registration was confirmed (with `register = false`: the socket is open). Alternates with `session_down`."""
+
+
+@hookspec
+async def session_down(
+    extension: str, reason: str, event: events.SessionDown, bot: Bot, config: Config, log: Log
+) -> None:
+    """Socket, login or registration was lost; `reason` says why. Alternates with `session_up`, which comes first."""
+
+
+@hookspec
+async def call_ringing(call: Call, event: events.CallRinging, bot: Bot, config: Config, log: Log) -> None:
+    """A leg of the bot rings: offered to us, or at the other side. At most once a call."""
+
+
+@hookspec
+async def call_answered(call: Call, event: events.CallAnswered, bot: Bot, config: Config, log: Log) -> None:
+    """A leg of the bot is up. At most once a call, before `call_ended`."""
+
+
+@hookspec
+async def call_changed(call: Call, event: events.CallChanged, bot: Bot, config: Config, log: Log) -> None:
+    """Something of a leg of the bot changed; `event.what` says what. Any number of times, before `call_ended`."""
+
+
+@hookspec
+async def call_ended(call: Call, event: events.CallEnded, bot: Bot, config: Config, log: Log) -> None:
+    """A leg of the bot is over. Exactly once a call, answered or not, and the last about it."""
+
+
+@hookspec
+async def domain_call_changed(
+    domain_call: Any, event: events.DomainCallChanged, bot: Bot, config: Config, log: Log
+) -> None:
+    """A call of somebody else is new or changed. State: a plugin that is behind misses some; the next one is complete."""
+
+
+@hookspec
+async def domain_call_ended(
+    domain_call: Any, event: events.DomainCallEnded, bot: Bot, config: Config, log: Log
+) -> None:
+    """A call of somebody else is over; `domain_call` is the last that was known. Exactly once a call."""
+
+
+@hookspec
+async def account_changed(
+    account: events.Account, event: events.AccountChanged, bot: Bot, config: Config, log: Log
+) -> None:
+    """Presence, DND or registration of an account changed. State: a plugin that is behind misses some."""
+
+
+@hookspec
+async def chat_received(
+    message: events.ChatReceived, event: events.ChatReceived, bot: Bot, config: Config, log: Log
+) -> None:
+    """A text message came to the bot's extension. Once a message; `message` and `event` are the same."""
+
+
+@hookspec
+async def frame_received(frame: events.FrameReceived, bot: Bot, config: Config, log: Log) -> None:
+    """Every frame, as it came, understood or not. Costs something: a plugin that is behind misses some."""
+
+
+OWN_ARGUMENTS = frozenset({"config", "log"})
+"""Arguments that each plugin has of its own."""
+
+STATE_HOOKS = frozenset({"account_changed", "domain_call_changed", "frame_received"})
+"""A plugin that is behind may miss these; all others are never dropped."""
+
+
+def _specifications() -> dict[str, Callable[..., Any]]:
+    return {
+        name: value
+        for name, value in globals().items()
+        if inspect.iscoroutinefunction(value) and hasattr(value, f"{PROJECT}_spec")
+    }
+
+
+HOOKS: Mapping[str, Callable[..., Any]] = MappingProxyType(_specifications())
+"""Name → specification, in the order of this file."""
+
+
+def arguments_of(hook: str) -> tuple[str, ...]:
+    """The arguments that an implementation may name. Raises KeyError if there is no such hook."""
+    return tuple(inspect.signature(HOOKS[hook]).parameters)

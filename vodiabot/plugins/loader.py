@@ -1,0 +1,153 @@
+"""`[plugins]` of bot.toml → plugins that are ready to run, and all that is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..config.model import Config, Where
+from ..errors import Problem
+from .discovery import Found, NotFound, Places
+from .importing import Imported, ImportFailed, file_of, forget, import_plugin
+from .model import LoadedPlugin, PluginProblem
+from .settings import ModelError, is_model, read, suggestion
+from .validation import implementations_of
+
+
+def load_plugins(config: Config, *, shipped: Path | None = None) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
+    """Import and check what `enabled` names, and nothing else, in that order. Never raises for a plugin's mistake.
+
+    `shipped`: the folder of the plugins that come with vodiabot; it is searched last. A plugin with a problem is left
+    out, the others are returned; routes that name a plugin that can't answer calls are problems, too.
+    """
+    loader = _Loader(config, Places(config.plugins.path, shipped))
+    loaded = [p for name in dict.fromkeys(config.plugins.enabled) if (p := loader.load(name)) is not None]
+    loader.problems += _enabled_twice(config)
+    loader.problems += _unknown_sections(config, loader.places)
+    loader.problems += _routes_to_nowhere(config, loaded)
+    return loaded, loader.problems
+
+
+def unload(plugin: LoadedPlugin) -> None:
+    """Forget a plugin's modules, so that its files can be imported afresh. An installed one stays imported."""
+    for name in plugin.modules:
+        forget(name)
+
+
+class _Loader:
+    """Gathers problems while it loads one plugin after the other."""
+
+    def __init__(self, config: Config, places: Places) -> None:
+        self.problems: list[PluginProblem] = []
+        self.places = places
+        self._config = config
+        self._base = Path(config.where.file).resolve().parent
+
+    def load(self, name: str) -> LoadedPlugin | None:
+        """The plugin, or None and more problems."""
+        try:
+            found = self.places.find(name)
+            imported = import_plugin(found)
+        except NotFound as exc:
+            self._blame(name, _problem(self._config.where, _enabled_key(self._config, name), str(exc)))
+            return None
+        except ImportFailed as exc:
+            self._blame(name, Problem(exc.file, exc.line, "", exc.message))
+            return None
+        plugin = self._checked(found, imported)
+        if plugin is None:
+            forget(imported.private_name)
+        return plugin
+
+    def _checked(self, found: Found, imported: Imported) -> LoadedPlugin | None:
+        before = len(self.problems)
+        namespace = imported.namespace
+        model = getattr(namespace, "Config", None)
+        hooks, faults = implementations_of(namespace, has_config=model is not None)
+        for fault in faults:
+            self._blame(found.name, Problem(file_of(namespace), fault.line, fault.key, fault.message))
+        settings = self._settings(found.name, namespace, model)
+        if len(self.problems) > before:
+            return None
+        return LoadedPlugin(
+            name=found.name,
+            namespace=namespace,
+            implementations=MappingProxyType(hooks),
+            config=settings,
+            version=found.version or str(getattr(namespace, "__version__", "")),
+            origin=found.origin,
+            modules=(imported.private_name,) if imported.private_name else (),
+        )
+
+    def _settings(self, name: str, namespace: Any, model: Any) -> Any:
+        """An instance of the plugin's model; None if it has none, or with problems."""
+        section = self._config.plugin.get(name)
+        key = f"plugin.{name}"
+        if model is None:
+            if section:
+                self._blame(name, _problem(self._config.where, key, "it has no options, so it can't have a section"))
+            return None
+        if not is_model(model):
+            self._blame(name, Problem(file_of(namespace), None, "Config", "it must be a dataclass or a msgspec.Struct"))
+            return None
+        try:
+            settings, flaws = read(section or {}, model, self._base)
+        except ModelError as exc:
+            self._blame(name, Problem(file_of(namespace), None, "Config", str(exc)))
+            return None
+        for flaw in flaws:
+            full = f"{key}.{flaw.key}" if flaw.key else key
+            self._blame(name, _problem(self._config.where, full, flaw.message))
+        return settings
+
+    def _blame(self, name: str, problem: Problem) -> None:
+        self.problems.append(PluginProblem(name, problem))
+
+
+def _problem(where: Where, key: str, message: str) -> Problem:
+    return Problem(where.file, _line_of(where, key), key, message)
+
+
+def _line_of(where: Where, key: str) -> int | None:
+    """The line of a key, or of the nearest table around it."""
+    while key:
+        if key in where.lines:
+            return where.lines[key]
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
+    return None
+
+
+def _enabled_key(config: Config, name: str) -> str:
+    return f"plugins.enabled[{config.plugins.enabled.index(name)}]"
+
+
+def _enabled_twice(config: Config) -> Iterator[PluginProblem]:
+    for index, name in enumerate(config.plugins.enabled):
+        if config.plugins.enabled.index(name) < index:
+            problem = _problem(config.where, f"plugins.enabled[{index}]", f"{name!r} is named twice")
+            yield PluginProblem(name, problem, left_out=False)
+
+
+def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]:
+    """A section of a plugin that is merely not enabled is fine; one of a plugin that nobody knows is a slip."""
+    sections = [name for name in config.plugin if name not in config.plugins.enabled]
+    known = places.names() | set(config.plugins.enabled) if sections else set()
+    for name in sections:
+        if name not in known:
+            message = f"there is no plugin {name!r}{suggestion(name, sorted(known))}"
+            yield PluginProblem(name, _problem(config.where, f"plugin.{name}", message), left_out=False)
+
+
+def _routes_to_nowhere(config: Config, loaded: list[LoadedPlugin]) -> Iterator[PluginProblem]:
+    by_name = {p.name: p for p in loaded}
+    for index, route in enumerate(config.routes):
+        name = route.plugin
+        if name in by_name and "answer_call" not in by_name[name].implementations:
+            message = f"{name!r} does not answer calls: it has no answer_call"
+        elif name not in config.plugins.enabled:
+            message = f"{name!r} is not in [plugins] enabled{suggestion(name, config.plugins.enabled)}"
+        else:
+            continue
+        yield PluginProblem(name, _problem(config.where, f"route[{index}].plugin", message), left_out=False)

@@ -1,0 +1,111 @@
+"""What the plugin room hands out: plugins that are loaded, what is wrong with others, how they fare."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from ..errors import Problem
+
+
+@dataclass(frozen=True)
+class PluginProblem:
+    """One thing that is wrong with one plugin."""
+
+    plugin: str
+    problem: Problem
+    """File, line and key: of bot.toml, or of the plugin's own code."""
+    left_out: bool = True
+    """False: the plugin runs all the same (a route that it can't answer)."""
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin}: {self.problem}"
+
+    def problems(self) -> list[Problem]:
+        """For `vodiabot check`: the same, with the plugin's name in the message."""
+        p = self.problem
+        if p.key.startswith(("plugin.", "route[")):
+            return [p]
+        return [Problem(p.file, p.line, p.key, f"plugin {self.plugin}: {p.message}")]
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A plugin's function for one hook."""
+
+    hook: str
+    function: Callable[..., Awaitable[None]]
+    names: tuple[str, ...]
+    """The arguments that it names."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPlugin:
+    """A plugin that was imported and found right."""
+
+    name: str
+    namespace: Any
+    """The module, or the object that an entry point names."""
+    implementations: Mapping[str, Implementation]
+    """Hook → function."""
+    config: Any = None
+    """An instance of its `Config`; None if it has none."""
+    version: str = ""
+    origin: str = ""
+    """Its file, or `distribution 1.2 (entry point)`."""
+    modules: tuple[str, ...] = field(default=(), repr=False)
+    """The private names under which it stands in `sys.modules`; empty for an installed one."""
+
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The names of the hooks that it implements."""
+        return tuple(self.implementations)
+
+
+@dataclass(frozen=True)
+class PluginState:
+    """How a plugin fares, for lists and the console."""
+
+    name: str
+    state: Literal["running", "quarantined", "stopped"]
+    """`stopped`: the bot is not running (yet, or any more)."""
+    reason: str = ""
+    """Why it is in quarantine."""
+    queued: int = 0
+    """Events that wait in its mailbox."""
+    skipped: int = 0
+    """Events of state that it has missed, being behind."""
+    failures: int = 0
+    """Hook calls that raised."""
+    timeouts: int = 0
+    """Hook calls that took longer than `hook_timeout`."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a plugin's section."""
+
+    name: str
+    type: str
+    """As written in the model, e.g. `float` or `str | None`."""
+    required: bool
+    default: str
+    """As Python writes it; "" if required."""
+    doc: str
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """What `vodiabot plugins info` tells."""
+
+    name: str
+    version: str
+    origin: str
+    doc: str
+    """The docstring of the module."""
+    hooks: tuple[str, ...]
+    options: tuple[Option, ...]
+    values: Mapping[str, Any] = MappingProxyType({})
+    """Option → the value that is in force."""

@@ -1,0 +1,213 @@
+"""A plugin's section of bot.toml, checked against the plugin's own model. Every mistake at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+NO_DEFAULT = object()
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One mistake in a section."""
+
+    key: str
+    """Below the section, e.g. `servers[1].url`; "" for the section as a whole."""
+    message: str
+
+
+class ModelError(Exception):
+    """The model itself can't be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class ModelField:
+    """One option of a model."""
+
+    name: str
+    """As written in bot.toml."""
+    attribute: str
+    type: Any
+    default: Any
+    """NO_DEFAULT if it is required; what its factory makes if it has one."""
+
+
+def is_model(candidate: Any) -> bool:
+    """Whether it is a class that may describe a section: a msgspec.Struct or a dataclass."""
+    if not isinstance(candidate, type):
+        return False
+    return issubclass(candidate, msgspec.Struct) or dataclasses.is_dataclass(candidate)
+
+
+def fields_of(model: type) -> list[ModelField]:
+    """The options of a model, in its own order. Raises ModelError if its annotations can't be understood."""
+    try:
+        hints = typing.get_type_hints(model, include_extras=True)
+        if issubclass(model, msgspec.Struct):
+            return [_struct_field(f, hints) for f in msgspec.structs.fields(model)]
+        return [_dataclass_field(f, hints) for f in dataclasses.fields(model) if f.init]
+    except Exception as exc:  # noqa: BLE001 - annotations are the plugin's code, which may raise anything
+        raise ModelError(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _struct_field(f: msgspec.structs.FieldInfo, hints: Mapping[str, Any]) -> ModelField:
+    if f.default is not msgspec.NODEFAULT:
+        default = f.default
+    elif f.default_factory is not msgspec.NODEFAULT:
+        default = f.default_factory()
+    else:
+        default = NO_DEFAULT
+    return ModelField(f.encode_name, f.name, hints[f.name], default)
+
+
+def _dataclass_field(f: dataclasses.Field[Any], hints: Mapping[str, Any]) -> ModelField:
+    if f.default is not dataclasses.MISSING:
+        default: Any = f.default
+    elif f.default_factory is not dataclasses.MISSING:
+        default = f.default_factory()
+    else:
+        default = NO_DEFAULT
+    return ModelField(f.name, f.name, hints[f.name], default)
+
+
+def read(section: Mapping[str, Any], model: type, base: Path) -> tuple[Any, list[Flaw]]:
+    """An instance of the model, or None and what is wrong. `Path` options are taken as relative to `base`.
+
+    Values are taken as TOML has them, without conversion between types; keys that the model doesn't know are mistakes,
+    at every depth. Raises ModelError if the model itself can't be used.
+    """
+    flaws = list(_flaws(section, model, "", base))
+    if flaws:
+        return None, flaws
+    try:
+        return _convert(section, model, base), []
+    except msgspec.ValidationError as exc:
+        return None, [_flaw(exc, "")]
+
+
+def _flaws(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
+    """The mistakes of a value, as deep as its type is made of models."""
+    expected = _plain(expected)
+    model = _model_for(value, expected)
+    if model is not None:
+        yield from _flaws_of_table(value, model, key, base)
+        return
+    parts = list(_parts(value, expected, key))
+    if parts:
+        for part, part_type, part_key in parts:
+            yield from _flaws(part, part_type, part_key, base)
+        return
+    try:
+        _convert(value, expected, base)
+    except msgspec.ValidationError as exc:
+        yield _flaw(exc, key)
+
+
+def _flaws_of_table(table: Mapping[str, Any], model: type, key: str, base: Path) -> Iterator[Flaw]:
+    known = {f.name: f for f in fields_of(model)}
+    for name, value in table.items():
+        below = f"{key}.{name}" if key else name
+        if name in known:
+            yield from _flaws(value, known[name].type, below, base)
+        else:
+            yield Flaw(below, f"there is no such option{suggestion(name, known)}")
+    for name, field in known.items():
+        if field.default is NO_DEFAULT and name not in table:
+            yield Flaw(f"{key}.{name}" if key else name, "is missing")
+
+
+def _plain(expected: Any) -> Any:
+    """Without the names of `type` statements and NewType around it."""
+    while hasattr(expected, "__supertype__"):
+        expected = expected.__supertype__
+    return expected
+
+
+def _model_for(value: Any, expected: Any) -> type | None:
+    """The model that a table is checked against, if it is clear which one."""
+    if not isinstance(value, Mapping):
+        return None
+    models = [t for t in _alternatives(expected) if is_model(t)]
+    others = [t for t in _alternatives(expected) if typing.get_origin(t) in (dict, Mapping) or t is dict]
+    return models[0] if len(models) == 1 and not others else None
+
+
+def _alternatives(expected: Any) -> tuple[Any, ...]:
+    if typing.get_origin(expected) is typing.Annotated:
+        return _alternatives(typing.get_args(expected)[0])
+    if typing.get_origin(expected) in (typing.Union, types.UnionType):
+        return tuple(a for arg in typing.get_args(expected) for a in _alternatives(arg))
+    return (expected,)
+
+
+def _parts(value: Any, expected: Any, key: str) -> Iterator[tuple[Any, Any, str]]:
+    """The items of a list or table of models, with their types and keys."""
+    origin, args = typing.get_origin(expected), typing.get_args(expected)
+    if isinstance(value, list) and origin in (list, tuple, set, frozenset) and args and _holds_models(args[0]):
+        yield from ((item, args[0], f"{key}[{i}]") for i, item in enumerate(value))
+    elif isinstance(value, Mapping) and origin is dict and len(args) == 2 and _holds_models(args[1]):
+        yield from ((item, args[1], f"{key}.{name}") for name, item in value.items())
+
+
+def _holds_models(expected: Any) -> bool:
+    return any(is_model(t) for t in _alternatives(_plain(expected)))
+
+
+def _convert(value: Any, expected: Any, base: Path) -> Any:
+    def special(kind: type, raw: Any) -> Any:
+        """Types that msgspec doesn't know. A door: secrets by env or file come here."""
+        if isinstance(kind, type) and issubclass(kind, Path) and isinstance(raw, str):
+            return base / Path(raw).expanduser()
+        if isinstance(kind, type) and issubclass(kind, Path):
+            raise ValueError("expected a path, in quotes")
+        raise ModelError(f"an option can't be of type {getattr(kind, '__name__', kind)!r}")
+
+    try:
+        return msgspec.convert(value, expected, strict=True, dec_hook=special)
+    except (msgspec.ValidationError, ModelError):
+        raise
+    except Exception as exc:  # noqa: BLE001 - the plugin's own `__post_init__` or types may raise anything
+        raise ModelError(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _flaw(exc: msgspec.ValidationError, key: str) -> Flaw:
+    """msgspec's ``Expected `int`, got `str` - at `$.port` `` as a key and a line of ours."""
+    message, _, path = str(exc).partition(" - at `")
+    below = path.rstrip("`").removeprefix("$").removeprefix(".")
+    joined = f"{key}.{below}" if key and below and not below.startswith("[") else key + below
+    return Flaw(joined, _in_words(message))
+
+
+_TOML_NAMES = {
+    "`str`": "a text in quotes",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`array`": "a list",
+    "`object`": "a table",
+    "`null`": "nothing",
+}
+
+
+def _in_words(message: str) -> str:
+    for name, words in _TOML_NAMES.items():
+        message = message.replace(name, words)
+    return message[:1].lower() + message[1:]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "text"?`, or what there is, or nothing."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return f" (there is {', '.join(known)})" if known else ""
