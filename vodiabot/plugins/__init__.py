@@ -1,5 +1,5 @@
-"""Plugins: what they may implement (`hookspecs`), how they are found and checked (`loader`), how events reach them
-(`dispatch`), which one answers a call (`routes`)."""
+"""Plugins: what they may implement (`hookspecs`), how they are found and checked (`loader`), how events reach
+them (`dispatch`), which one answers a call (`routes`)."""
 
 from .describe import describe
 from .dispatch import PluginHost

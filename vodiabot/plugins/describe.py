@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import textwrap
 import typing
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ def _docstrings(model: type) -> dict[str, str]:
     """Field → the text that stands below it."""
     docs: dict[str, str] = {}
     for statements in map(_body, _classes(model)):
-        for field, below in zip(statements, statements[1:], strict=False):
+        for field, below in itertools.pairwise(statements):
             text = _text(below)
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and text:
                 docs[field.target.id] = inspect.cleandoc(text)

@@ -1,7 +1,7 @@
 """Where plugins are: folders, then installed entry points, then the folder that comes with vodiabot.
 
-The first place that has a name wins, so an operator's own `greeter.py` stands in for the shipped one. Nothing is
-imported here.
+The first place that has a name wins, so an operator's own `greeter.py` stands in for the shipped one. Nothing
+is imported here.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Places:
         return Found(name, entry_point=next(iter(fitting.values()))) if fitting else None
 
     def _where_it_was_sought(self) -> str:
-        parts = [f"{folder}{'' if folder.is_dir() else ' (which does not exist)'}" for folder in self._folders]
-        return f" in {', '.join(parts)} or among the installed packages" if parts else " among the installed packages"
+        folders = [f"{f}{'' if f.is_dir() else ' (which does not exist)'}" for f in self._folders]
+        return f" in {', '.join(folders)} or" * bool(folders) + " among the installed packages"
 
 
 def _in_folder(folder: Path, name: str) -> Found | None:

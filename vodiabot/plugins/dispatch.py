@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import structlog
 import trio
 
 from .. import events
@@ -14,8 +14,6 @@ from .hookspecs import HOOKS
 from .mailbox import MAILBOX_SIZE, Post
 from .model import LoadedPlugin, PluginState
 from .runner import Runner
-
-log = structlog.get_logger(__name__)
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -33,14 +31,15 @@ class PluginHost:
     ) -> None:
         """`hook_timeout`: seconds that one call of a hook may take. `bot`: what hooks get as `bot`."""
         self._bot = bot
-        self._hook_timeout = hook_timeout
-        self._runners = {p.name: Runner(p, hook_timeout=hook_timeout, mailbox_size=mailbox_size) for p in plugins}
+        make = partial(Runner, hook_timeout=hook_timeout, mailbox_size=mailbox_size)
+        self._runners = {plugin.name: make(plugin) for plugin in plugins}
         self._by_hook: Mapping[str, list[Runner]] = {
             hook: [r for r in self._runners.values() if hook in r.plugin.implementations] for hook in HOOKS
         }
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled; then every hook that runs is cancelled and what waits is forgotten. Once a host."""
+        """Until cancelled; then every hook that runs is cancelled and what waits is forgotten. Once a
+        host."""
         try:
             async with trio.open_nursery() as nursery:
                 for runner in self._runners.values():
@@ -72,10 +71,12 @@ class PluginHost:
         return any(runner.healthy for runner in self._by_hook[hook])
 
     async def call_and_wait(self, hook: str, **arguments: Any) -> None:
-        """Call a hook of all plugins and wait until the last is through; errors stay with the plugin that made them.
+        """Call a hook of all plugins and wait until the last is through; errors stay with the plugin that
+        made them.
 
-        It takes its turn in each mailbox. A plugin that does not come to it within `hook_timeout` forgets what waits
-        before it (told in the log), so that this returns after three times `hook_timeout` at the latest. Needs `run`.
+        It takes its turn in each mailbox. A plugin that does not come to it within `hook_timeout` forgets
+        what waits before it (told in the log), so that this returns after three times `hook_timeout` at the
+        latest. Needs `run`.
         """
         complete = {"bot": self._bot, **arguments}
         async with trio.open_nursery() as nursery:
@@ -83,7 +84,8 @@ class PluginHost:
                 nursery.start_soon(runner.call_and_wait, hook, complete)
 
     def handler(self, plugin_name: str) -> Handler | None:
-        """The plugin's `answer_call`, to be called with `call=` (and `bot=`); None if it has none or is in quarantine.
+        """The plugin's `answer_call`, to be called with `call=` (and `bot=`); None if it has none or is in
+        quarantine.
 
         It runs in the task of whoever awaits it, without a time limit; what it raises comes through.
         """

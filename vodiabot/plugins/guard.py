@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from collections.abc import Iterator
 from typing import Any
 
 import trio
@@ -14,7 +13,8 @@ from ..errors import CallEnded
 from .model import Implementation, LoadedPlugin
 
 current_plugin: ContextVar[str | None] = ContextVar("vodiabot_current_plugin", default=None)
-"""The plugin on whose behalf this task runs; what it spawns inherits it. For whoever wants to name the one to blame."""
+"""The plugin on whose behalf this task runs; what it spawns inherits it. For whoever wants to name the one to
+blame."""
 
 
 @contextmanager

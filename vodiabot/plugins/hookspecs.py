@@ -1,13 +1,15 @@
 """The hooks: what a plugin may implement, when each is called and how often.
 
-A hook takes those of its arguments that it names. Besides the ones in its signature here, each may name `config` (the
-plugin's own `Config` of its section) and `log` (a structlog logger that is bound to the plugin and, where there is one,
-the call). All hooks are `async`, and within one plugin they run one after the other, in the order of what happened,
-each for `[limits] hook_timeout` at most; what takes longer goes to `bot.spawn(...)`. Handlers of calls (`answer_call`)
-are the exception: each is a task of its own, without a time limit.
+A hook takes those of its arguments that it names. Besides the ones in its signature here, each may name
+`config` (the plugin's own `Config` of its section) and `log` (a structlog logger that is bound to the plugin
+and, where there is one, the call). All hooks are `async`, and within one plugin they run one after the other,
+in the order of what happened, each for `[limits] hook_timeout` at most; what takes longer goes to
+`bot.spawn(...)`. Handlers of calls (`answer_call`) are the exception: each is a task of its own, without a
+time limit.
 
-What is told here holds for a plugin that keeps up. One that has fallen 1000 events behind misses events of state (they
-say so below), and is put into quarantine when there is no room for the others: then none of its hooks is called again.
+What is told here holds for a plugin that keeps up. One that has fallen 1000 events behind misses events of
+state (they say so below), and is put into quarantine when there is no room for the others: then none of its
+hooks is called again.
 """
 
 from __future__ import annotations
@@ -39,10 +41,12 @@ Log: TypeAlias = Any
 
 @hookspec
 async def answer_call(call: Call, bot: Bot, config: Config, log: Log) -> None:
-    """An incoming call that a route gives to this plugin; once a call, while it rings. Its handler: the call is its scope.
+    """An incoming call that a route gives to this plugin; once a call, while it rings. Its handler: the call
+    is its scope.
 
-    When it returns or raises and the call is up, the call is ended or sent to the route's `fallback`. When the call ends
-    first, methods of the call raise `CallEnded`, which may fly, and what is left to do may take `[limits] wrap_up`.
+    When it returns or raises and the call is up, the call is ended or sent to the route's `fallback`. When
+    the call ends first, methods of the call raise `CallEnded`, which may fly, and what is left to do may take
+    `[limits] wrap_up`.
     """
 
 
@@ -60,14 +64,16 @@ async def bot_stopping(bot: Bot, config: Config, log: Log) -> None:
 async def session_up(
     extension: str, reason: str, event: events.SessionUp, bot: Bot, config: Config, log: Log
 ) -> None:
-    """The registration was confirmed (with `register = false`: the socket is open). Alternates with `session_down`."""
+    """The registration was confirmed (with `register = false`: the socket is open). Alternates with
+    `session_down`."""
 
 
 @hookspec
 async def session_down(
     extension: str, reason: str, event: events.SessionDown, bot: Bot, config: Config, log: Log
 ) -> None:
-    """Socket, login or registration was lost; `reason` says why. Alternates with `session_up`, which comes first."""
+    """Socket, login or registration was lost; `reason` says why. Alternates with `session_up`, which comes
+    first."""
 
 
 @hookspec
@@ -82,7 +88,8 @@ async def call_answered(call: Call, event: events.CallAnswered, bot: Bot, config
 
 @hookspec
 async def call_changed(call: Call, event: events.CallChanged, bot: Bot, config: Config, log: Log) -> None:
-    """Something of a leg of the bot changed; `event.what` says what. Any number of times, before `call_ended`."""
+    """Something of a leg of the bot changed; `event.what` says what. Any number of times, before
+    `call_ended`."""
 
 
 @hookspec
@@ -94,7 +101,8 @@ async def call_ended(call: Call, event: events.CallEnded, bot: Bot, config: Conf
 async def domain_call_changed(
     domain_call: Any, event: events.DomainCallChanged, bot: Bot, config: Config, log: Log
 ) -> None:
-    """A call of somebody else is new or changed. State: a plugin that is behind misses some; the next one is complete."""
+    """A call of somebody else is new or changed. State: a plugin that is behind misses some; the next one is
+    complete."""
 
 
 @hookspec

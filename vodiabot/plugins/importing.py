@@ -14,7 +14,8 @@ from typing import Any
 from .discovery import Found
 
 PREFIX = "vodiabot_plugin_"
-"""Of the private module names; a plugin's own modules never hide, or are hidden by, others of the same name."""
+"""Of the private module names; a plugin's own modules never hide, or are hidden by, others of the same
+name."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def _from_file(name: str, path: Path) -> Imported:
         private, path, submodule_search_locations=[str(path.parent)] if package else None
     )
     assert spec is not None
-    assert spec.loader is not None
+    loader = spec.loader
+    assert loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[private] = module  # dataclasses and relative imports look it up there while it is being executed
+    sys.modules[private] = module  # where dataclasses and relative imports look while it is being executed
     try:
-        _guarded(lambda: spec.loader.exec_module(module), str(path), within=path.parent if package else path)
+        _guarded(lambda: loader.exec_module(module), str(path), within=path.parent if package else path)
     except ImportFailed:
         forget(private)
         raise
@@ -88,7 +90,7 @@ def _translated(exc: BaseException, file: str, within: Path | None) -> ImportFai
         return ImportFailed(exc.filename, exc.lineno, f"syntax error: {exc.msg}")
     where, line = _last_own_frame(exc, file, within)
     if isinstance(exc, TypeError) and "firstresult" in str(exc):
-        return ImportFailed(where, line, "a hook can't be firstresult: hooks are async and their results are not used")
+        return ImportFailed(where, line, "a hook can't be firstresult: hooks are async and return nothing")
     told = f": {exc}" if str(exc) else ""
     return ImportFailed(where, line, f"it can't be imported: {type(exc).__name__}{told}")
 

@@ -16,11 +16,14 @@ from .settings import ModelError, is_model, read, suggestion
 from .validation import implementations_of
 
 
-def load_plugins(config: Config, *, shipped: Path | None = None) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
-    """Import and check what `enabled` names, and nothing else, in that order. Never raises for a plugin's mistake.
+def load_plugins(
+    config: Config, *, shipped: Path | None = None
+) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
+    """Import and check what `enabled` names, and nothing else, in that order. Never raises for a plugin's
+    mistake.
 
-    `shipped`: the folder of the plugins that come with vodiabot; it is searched last. A plugin with a problem is left
-    out, the others are returned; routes that name a plugin that can't answer calls are problems, too.
+    `shipped`: the folder of the plugins that come with vodiabot; it is searched last. A plugin with a problem
+    is left out, the others are returned; routes that name a plugin that can't answer calls are problems, too.
     """
     loader = _Loader(config, Places(config.plugins.path, shipped))
     loaded = [p for name in dict.fromkeys(config.plugins.enabled) if (p := loader.load(name)) is not None]
@@ -31,7 +34,8 @@ def load_plugins(config: Config, *, shipped: Path | None = None) -> tuple[list[L
 
 
 def unload(plugin: LoadedPlugin) -> None:
-    """Forget a plugin's modules, so that its files can be imported afresh. An installed one stays imported."""
+    """Forget a plugin's modules, so that its files can be imported afresh. An installed one stays
+    imported."""
     for name in plugin.modules:
         forget(name)
 
@@ -87,10 +91,12 @@ class _Loader:
         key = f"plugin.{name}"
         if model is None:
             if section:
-                self._blame(name, _problem(self._config.where, key, "it has no options, so it can't have a section"))
+                message = "it has no options, so it can't have a section"
+                self._blame(name, _problem(self._config.where, key, message))
             return None
         if not is_model(model):
-            self._blame(name, Problem(file_of(namespace), None, "Config", "it must be a dataclass or a msgspec.Struct"))
+            message = "it must be a dataclass or a msgspec.Struct"
+            self._blame(name, Problem(file_of(namespace), None, "Config", message))
             return None
         try:
             settings, flaws = read(section or {}, model, self._base)
@@ -131,7 +137,8 @@ def _enabled_twice(config: Config) -> Iterator[PluginProblem]:
 
 
 def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]:
-    """A section of a plugin that is merely not enabled is fine; one of a plugin that nobody knows is a slip."""
+    """A section of a plugin that is merely not enabled is fine; one of a plugin that nobody knows is a
+    slip."""
     sections = [name for name in config.plugin if name not in config.plugins.enabled]
     known = places.names() | set(config.plugins.enabled) if sections else set()
     for name in sections:

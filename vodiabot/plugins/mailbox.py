@@ -12,8 +12,8 @@ import trio
 from .hookspecs import STATE_HOOKS
 
 MAILBOX_SIZE = 1000
-"""Events that may wait for one plugin. A busy PBX of a thousand accounts makes some ten a second: a plugin may be stuck
-for a minute and lose nothing, and what it holds stays below some megabytes."""
+"""Events that may wait for one plugin. A busy PBX of a thousand accounts makes some ten a second: a plugin
+may be stuck for a minute and lose nothing, and what it holds stays below some megabytes."""
 
 
 @dataclass(eq=False)
@@ -45,7 +45,8 @@ class Mailbox:
         return len(self._posts)
 
     def put(self, post: Post) -> bool:
-        """Append it, if need be in place of the oldest event of state. False: there is no room for what must not go."""
+        """Append it, if need be in place of the oldest event of state. False: there is no room for what must
+        not go."""
         if len(self._posts) >= self.size and not self._make_room():
             if post.may_be_skipped:
                 self.skipped += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from ..errors import Problem
@@ -107,5 +106,5 @@ class PluginInfo:
     """The docstring of the module."""
     hooks: tuple[str, ...]
     options: tuple[Option, ...]
-    values: Mapping[str, Any] = MappingProxyType({})
+    values: Mapping[str, Any] = field(default_factory=dict)
     """Option → the value that is in force."""

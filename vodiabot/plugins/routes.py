@@ -1,8 +1,8 @@
 """Which route takes a call. Pure.
 
-A pattern is a number or a name, in which `*` stands for any run of characters (also none) and `?` for one. Numbers are
-compared in one form: without URI, spaces and punctuation, `00` in front as `+`; names without regard to case. A star
-in a number (`*97`) is matched by the pattern `?97`.
+A pattern is a number or a name, in which `*` stands for any run of characters (also none) and `?` for one.
+Numbers are compared in one form: without URI, spaces and punctuation, `00` in front as `+`; names without
+regard to case. A star in a number (`*97`) is matched by the pattern `?97`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _FILLERS = re.compile(r"[\s().\-/]")
 def choose(routes: Sequence[RouteConfig], to: str, from_: str) -> RouteConfig | None:
     """The first route that matches both the number that was called and the caller's; None if none does.
 
-    Numbers may come in any form. An anonymous caller ("") matches only patterns that fit nothing, such as `*`.
+    Numbers may come in any form. An anonymous caller ("") matches only patterns that fit nothing, such as
+    `*`.
     """
     for route in routes:
         if matches(route.to, to) and matches(route.from_, from_):
@@ -40,7 +41,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _forms(pattern: str) -> list[str]:
-    """The pattern as numbers are written; `00…` may be an international prefix or the start of a short number."""
+    """The pattern as numbers are written; `00…` may be an international prefix or the start of a short
+    number."""
     pattern = pattern.strip()
     if not _LIKE_A_NUMBER.fullmatch(pattern):
         return [normalise(pattern).casefold()]

@@ -17,7 +17,8 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Owns one plugin's task. A door for later: an error budget calls `quarantine`, a reload makes a new Runner."""
+    """Owns one plugin's task. A door for later: an error budget calls `quarantine`, a reload makes a new
+    Runner."""
 
     def __init__(self, plugin: LoadedPlugin, *, hook_timeout: float, mailbox_size: int) -> None:
         self.plugin = plugin
@@ -67,7 +68,8 @@ class Runner:
         self._mailbox.clear()
 
     def quarantine(self, reason: str) -> None:
-        """Stop it for the rest of this run: cancel the hook that runs, forget what waits. Calls it has go on."""
+        """Stop it for the rest of this run: cancel the hook that runs, forget what waits. Calls it has go
+        on."""
         if not self.healthy:
             return
         self._state, self._reason = "quarantined", reason
@@ -75,7 +77,7 @@ class Runner:
         forgotten = self._mailbox.clear()
         self._log.error("a plugin is put into quarantine", why=reason, events_lost=forgotten)
 
-    # --- events ------------------------------------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------------------
 
     def post(self, post: Post) -> None:
         """Never blocks. A plugin that has no room for an event that must not be lost goes into quarantine."""
@@ -130,16 +132,24 @@ class Runner:
                 self._failed(post, exc)
         if scope.cancelled_caught:
             self._timeouts += 1
-            self._log.error("a hook took too long and was cancelled", hook=post.hook, hook_timeout=self._hook_timeout)
+            self._log.error(
+                "a hook took too long and was cancelled", hook=post.hook, hook_timeout=self._hook_timeout
+            )
 
     def _failed(self, post: Post, exc: BaseException) -> None:
         if is_only_call_ended(exc):
             return
         self._failures += 1
         event = post.arguments.get("event", post.arguments.get("frame"))
-        self._log.error("a hook failed", hook=post.hook, event_told=repr(event), exc_info=exc)
+        self._log.error(
+            "a hook failed",
+            hook=post.hook,
+            event_kind=type(event).__name__ if event is not None else "",
+            call=getattr(event, "call_id", ""),
+            exc_info=exc,
+        )
 
-    # --- calls -------------------------------------------------------------------------------------------------------
+    # --- calls ----------------------------------------------------------------------------------------------
 
     async def handle(self, arguments: Mapping[str, Any]) -> None:
         """Run `answer_call` in the caller's task. Raises what it raises; `sys.exit()` as PluginError."""
@@ -147,7 +157,7 @@ class Runner:
             with on_behalf_of(self.plugin):
                 await self._invoke("answer_call", arguments)
         except SystemExit as exc:
-            raise PluginError(f"plugin {self.plugin.name} wanted to exit the whole process in a call") from exc
+            raise PluginError(f"plugin {self.plugin.name} tried to exit the process in a call") from exc
 
     async def _invoke(self, hook: str, arguments: Mapping[str, Any]) -> None:
         implementation = self.plugin.implementations[hook]

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 import msgspec
 
@@ -41,7 +41,7 @@ class ModelField:
     """NO_DEFAULT if it is required; what its factory makes if it has one."""
 
 
-def is_model(candidate: Any) -> bool:
+def is_model(candidate: Any) -> TypeGuard[type]:
     """Whether it is a class that may describe a section: a msgspec.Struct or a dataclass."""
     if not isinstance(candidate, type):
         return False
@@ -54,8 +54,8 @@ def fields_of(model: type) -> list[ModelField]:
         hints = typing.get_type_hints(model, include_extras=True)
         if issubclass(model, msgspec.Struct):
             return [_struct_field(f, hints) for f in msgspec.structs.fields(model)]
-        return [_dataclass_field(f, hints) for f in dataclasses.fields(model) if f.init]
-    except Exception as exc:  # noqa: BLE001 - annotations are the plugin's code, which may raise anything
+        return [_dataclass_field(f, hints) for f in dataclasses.fields(cast(Any, model)) if f.init]
+    except Exception as exc:  # annotations are the plugin's code, which may raise anything
         raise ModelError(f"{type(exc).__name__}: {exc}") from exc
 
 
@@ -82,8 +82,8 @@ def _dataclass_field(f: dataclasses.Field[Any], hints: Mapping[str, Any]) -> Mod
 def read(section: Mapping[str, Any], model: type, base: Path) -> tuple[Any, list[Flaw]]:
     """An instance of the model, or None and what is wrong. `Path` options are taken as relative to `base`.
 
-    Values are taken as TOML has them, without conversion between types; keys that the model doesn't know are mistakes,
-    at every depth. Raises ModelError if the model itself can't be used.
+    Values are taken as TOML has them, without conversion between types; keys that the model doesn't know are
+    mistakes, at every depth. Raises ModelError if the model itself can't be used.
     """
     flaws = list(_flaws(section, model, "", base))
     if flaws:
@@ -151,11 +151,24 @@ def _alternatives(expected: Any) -> tuple[Any, ...]:
 
 def _parts(value: Any, expected: Any, key: str) -> Iterator[tuple[Any, Any, str]]:
     """The items of a list or table of models, with their types and keys."""
+    for alternative in _alternatives(expected):
+        item_type = _item_type(value, alternative)
+        if item_type is None or not _holds_models(item_type):
+            continue
+        if isinstance(value, Mapping):
+            yield from ((item, item_type, f"{key}.{name}") for name, item in value.items())
+        else:
+            yield from ((item, item_type, f"{key}[{i}]") for i, item in enumerate(value))
+
+
+def _item_type(value: Any, expected: Any) -> Any:
+    """What the items of a list or table are to be, where all are to be the same."""
     origin, args = typing.get_origin(expected), typing.get_args(expected)
-    if isinstance(value, list) and origin in (list, tuple, set, frozenset) and args and _holds_models(args[0]):
-        yield from ((item, args[0], f"{key}[{i}]") for i, item in enumerate(value))
-    elif isinstance(value, Mapping) and origin is dict and len(args) == 2 and _holds_models(args[1]):
-        yield from ((item, args[1], f"{key}.{name}") for name, item in value.items())
+    if isinstance(value, list) and (origin in (list, set, frozenset) or (origin is tuple and args[1:] == (...,))):
+        return args[0]
+    if isinstance(value, Mapping) and origin is dict:
+        return args[1]
+    return None
 
 
 def _holds_models(expected: Any) -> bool:
@@ -175,7 +188,7 @@ def _convert(value: Any, expected: Any, base: Path) -> Any:
         return msgspec.convert(value, expected, strict=True, dec_hook=special)
     except (msgspec.ValidationError, ModelError):
         raise
-    except Exception as exc:  # noqa: BLE001 - the plugin's own `__post_init__` or types may raise anything
+    except Exception as exc:  # the plugin's own `__post_init__` or types may raise anything
         raise ModelError(f"{type(exc).__name__}: {exc}") from exc
 
 

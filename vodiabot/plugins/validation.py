@@ -32,11 +32,12 @@ def implementations_of(namespace: Any, *, has_config: bool) -> tuple[dict[str, I
         return {}, [Fault(None, "", "its entry point names a class; let it name a module or an object")]
     marked = dict(_marked(namespace))
     faults = [*_unmarked(namespace, marked)]
-    faults += [f for name, (function, options) in marked.items() for f in _faults(name, function, options, has_config)]
+    for name, (function, options) in marked.items():
+        faults += _faults(name, function, options, has_config)
     faults += _twice(marked)
     found = {_hook(name, options): function for name, (function, options) in marked.items()}
     if not found and not faults:
-        faults.append(Fault(None, "", "it has no hooks, so it would never be called; mark them with @hookimpl"))
+        faults.append(Fault(None, "", "it has no hooks, so it is never called; mark them with @hookimpl"))
     if not faults:
         faults += _pluggys_own(namespace)
     known = {hook: Implementation(hook, found[hook], _names(found[hook])) for hook in HOOKS if hook in found}
@@ -72,7 +73,7 @@ def _faults(name: str, function: Any, options: pluggy.HookimplOpts, has_config: 
             yield Fault(line, name, f"there is no hook {hook!r}{suggestion(hook, HOOKS)}")
         return
     if options.get("wrapper") or options.get("hookwrapper"):
-        yield Fault(line, name, "hook wrappers are not possible: hooks are async, and plugins run side by side")
+        yield Fault(line, name, "hook wrappers don't work: hooks are async, and plugins run side by side")
     elif inspect.isasyncgenfunction(inspect.unwrap(function)):
         yield Fault(line, name, "a hook must not yield")
     elif not inspect.iscoroutinefunction(function):
