@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,15 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+class IceUrl(str):
+    """The URL of an ICE server, perhaps with a password in it, which `repr` does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(re.sub(r":[^:@]*@", ":***@", self, count=1))
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +80,8 @@ class MediaConfig(Section, frozen=True, kw_only=True):
     """Of opus, PCMU, PCMA, G722; in order of preference."""
     max_calls: int = 30
     ice_servers: tuple[str, ...] = ()
-    """stun:, turn: URLs."""
+    """`stun:host:port`, `turn:user:password@host:port`; the loader makes them IceUrl, so that `repr` shows no
+    password."""
 
 
 class LimitsConfig(Section, frozen=True, kw_only=True):
