@@ -164,7 +164,8 @@ def _parts(value: Any, expected: Any, key: str) -> Iterator[tuple[Any, Any, str]
 def _item_type(value: Any, expected: Any) -> Any:
     """What the items of a list or table are to be, where all are to be the same."""
     origin, args = typing.get_origin(expected), typing.get_args(expected)
-    if isinstance(value, list) and (origin in (list, set, frozenset) or (origin is tuple and args[1:] == (...,))):
+    alike = origin in (list, set, frozenset) or (origin is tuple and args[1:] == (...,))
+    if isinstance(value, list) and alike:
         return args[0]
     if isinstance(value, Mapping) and origin is dict:
         return args[1]
