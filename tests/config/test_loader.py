@@ -152,7 +152,8 @@ def test_ice_servers_as_urls_and_as_tables() -> None:
 
 def test_a_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     (tmp_path / "bot.toml").write_bytes(b"\xef\xbb\xbf" + CONTRACT.replace("\n", "\r\n").encode())
-    assert load(tmp_path / "bot.toml", env=ENV).where.lines["route[0].plugin"] == line_of('plugin = "greeter"')
+    lines = load(tmp_path / "bot.toml", env=ENV).where.lines
+    assert lines["route[0].plugin"] == line_of('plugin = "greeter"')
 
 
 # --- [sim] without [pbx] ------------------------------------------------------------------------------------
