@@ -35,8 +35,6 @@ MAX_EARLY_CANDIDATES = 64
 """Kept of one generation before its description is known."""
 CLOSE_SECONDS = 5.0
 """After this a close that hangs is given up; it has sent its goodbyes long before."""
-REASON_DELAY = 0.02
-"""Between DTLS' end and its cause being known: where consent expired, ICE says so a moment later."""
 
 _numbers = itertools.count(1)
 
@@ -211,16 +209,16 @@ class Peer:
             self.up = True
             self._owner.is_up(self)
         elif self._dtls.state in ("failed", "closed") or self._ice.state == "failed":
-            asyncio.get_running_loop().call_later(REASON_DELAY, self._lose)
+            self._lose()
 
     def _lose(self) -> None:
         if self._over:
             return
         self._over = True
-        if self._ice.state == "failed":
-            reason = "consent expired" if self.up else "no way to the other side"
+        if self.up:
+            reason = "consent expired" if _consent_expired(self._ice) else "closed by the other side"
         else:
-            reason = "closed by the other side" if self.up else "the DTLS handshake failed"
+            reason = "no way to the other side" if self._ice.state == "failed" else "the DTLS handshake failed"
         self._owner.is_lost(self, reason)
 
     def _track_came(self, track: Any) -> None:
@@ -271,6 +269,12 @@ class Peer:
 def _preferences(codecs: Sequence[str]) -> list[Any]:
     known = {c.name.lower(): c for c in RTCRtpSender.getCapabilities("audio").codecs}
     return [known[name.lower()] for name in codecs]
+
+
+def _consent_expired(ice: Any) -> bool:
+    """aioice forgets its consent task when that gives up, and at no other time; the states that it tells come in any
+    order."""
+    return ice.state == "failed" or ice._connection._query_consent_task is None
 
 
 def _loopback_if_alone(ice: Any) -> None:

@@ -35,10 +35,12 @@ class Sink(Protocol):
 
 # --- time ---------------------------------------------------------------------------------------------------
 
-AHEAD_SECONDS = 2.0
-"""A timestamp further ahead of our own clock than this is nonsense of the sender, and a new beginning."""
+AHEAD_SECONDS = 0.5
+"""A timestamp can't be further ahead of our own clock than a jitter buffer holds; if it is, a new count begins."""
 SLACK_SECONDS = 0.2
-"""By which a block may be early (it overlaps what is there) before its clock is taken as a new one."""
+"""By which a block may lie before the end of the recording and is still appended."""
+MAX_LATE_BLOCKS = 25
+"""Blocks that come after their time was filled with silence are left out; so many in a row are a new count."""
 
 
 class Timeline:
@@ -51,14 +53,18 @@ class Timeline:
     def __init__(self) -> None:
         self._stream: int | None = None
         self._offset = 0.0
+        self._late = 0
 
-    def gap(self, end: float, now: float, stream: int, time: float) -> float:
-        """Seconds of silence before this block. `end`: where the recording ends, `now`: how old it is."""
+    def gap(self, end: float, now: float, stream: int, time: float) -> float | None:
+        """Seconds of silence before this block; None: leave it out. `end`: where the recording ends, `now`: its age."""
         position = time + self._offset
-        too_far = not end - SLACK_SECONDS <= position <= max(now, end) + AHEAD_SECONDS
-        if stream != self._stream or too_far:
+        self._late = self._late + 1 if position < end - SLACK_SECONDS else 0
+        new_count = self._late > MAX_LATE_BLOCKS or position > max(now, end) + AHEAD_SECONDS
+        if stream != self._stream or new_count:
             position = max(now, end)
-            self._stream, self._offset = stream, position - time
+            self._stream, self._offset, self._late = stream, position - time, 0
+        elif self._late:
+            return None
         elif position < end:
             self._offset += end - position
         return max(0.0, position - end)
@@ -154,8 +160,10 @@ class Recorder:
         if rate != self._resampler.rate:
             self._append(self._resampler.flush())
             self._resampler = Resampler(rate, self._rate)
-        self._feed_silence(self._timeline.gap(self._fed, self._age(), stream, time))
-        self._feed(samples)
+        gap = self._timeline.gap(self._fed, self._age(), stream, time)
+        if gap is not None:
+            self._feed_silence(gap)
+            self._feed(samples)
 
     def digit(self, digit: str) -> None:
         if digit in self._stop_on:
