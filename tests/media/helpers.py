@@ -91,7 +91,7 @@ async def call(engine: MediaEngine, codec: str = "PCMU") -> AsyncIterator[tuple[
         await b.leg.aclose()
 
 
-# --- sound -----------------------------------------------------------------------------------------------------------
+# --- sound --------------------------------------------------------------------------------------------------
 
 
 def read_wav(path: Path) -> tuple[np.ndarray, int]:

@@ -1,6 +1,7 @@
 """The weaknesses of aiortc that this room works around, each on its own.
 
-A test that fails here says that a new aiortc can do without the workaround it names: take that out, and the test.
+A test that fails here says that a new aiortc can do without the workaround it names: take that out, and the
+test.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def test_an_offer_without_mid_makes_an_empty_bundle() -> None:
     ],
 )
 def test_answers_that_raise(change: Callable[[str], str]) -> None:
-    with pytest.raises(ValueError, match="setup|match"):
+    with pytest.raises(ValueError, match=r"setup|match"):
         with_peer(answered(change))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -90,6 +90,7 @@ class Peer:
         self._origin, self._owner = origin, owner
         self._early: list[IceCandidate] = []
         self._over = False
+        self._step: asyncio.Future[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._drains: set[asyncio.Task[None]] = set()
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(options.ice_servers)))
@@ -140,19 +141,26 @@ class Peer:
 
     async def _set_local(self) -> None:
         try:
-            await self._pc.setLocalDescription()
+            await self._whole(self._pc.setLocalDescription())
         except Exception as exc:
             raise MediaError(f"the audio could not be set up: {exc or type(exc).__name__}") from exc
 
     async def _set_remote(self, remote: RemoteSdp, kind: str) -> None:
         try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=remote.text, type=kind))
+            description = RTCSessionDescription(sdp=remote.text, type=kind)
+            await self._whole(self._pc.setRemoteDescription(description))
         except Exception as exc:
             raise SdpError(f"the {kind} can't be used: {exc or type(exc).__name__}") from exc
         self.remote = remote
         early, self._early = self._early, []
         for candidate in early:
             await self.add_candidate(candidate)
+
+    async def _whole(self, step: Coroutine[Any, Any, None]) -> None:
+        """A step of aiortc, never cut short: a cancelled gathering forgets its sockets. `close` waits for
+        it."""
+        self._step = asyncio.ensure_future(step)
+        await asyncio.shield(self._step)
 
     def _negotiated(self) -> None:
         self.codec = self._audio._codecs[0].name
@@ -215,11 +223,12 @@ class Peer:
         if self._over:
             return
         self._over = True
-        if self.up:
-            reason = "consent expired" if _consent_expired(self._ice) else "closed by the other side"
-        else:
-            reason = "no way to the other side" if self._ice.state == "failed" else "the DTLS handshake failed"
-        self._owner.is_lost(self, reason)
+        self._owner.is_lost(self, self._why())
+
+    def _why(self) -> str:
+        if not self.up:
+            return "no way to the other side" if self._ice.state == "failed" else "the DTLS handshake failed"
+        return "consent expired" if _consent_expired(self._ice) else "closed by the other side"
 
     def _track_came(self, track: Any) -> None:
         task = asyncio.ensure_future(drain(track, self._heard))
@@ -257,6 +266,8 @@ class Peer:
     async def _close(self) -> None:
         self.track.stop()
         self.track.gate.set()
+        if self._step is not None:
+            await asyncio.gather(self._step, return_exceptions=True)
         try:
             await asyncio.wait_for(self._pc.close(), CLOSE_SECONDS)
         except Exception:
@@ -272,8 +283,8 @@ def _preferences(codecs: Sequence[str]) -> list[Any]:
 
 
 def _consent_expired(ice: Any) -> bool:
-    """aioice forgets its consent task when that gives up, and at no other time; the states that it tells come in any
-    order."""
+    """aioice forgets its consent task when that gives up, and at no other time; the states that it tells
+    come in any order."""
     return ice.state == "failed" or ice._connection._query_consent_task is None
 
 

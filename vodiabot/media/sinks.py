@@ -36,11 +36,13 @@ class Sink(Protocol):
 # --- time ---------------------------------------------------------------------------------------------------
 
 AHEAD_SECONDS = 0.5
-"""A timestamp can't be further ahead of our own clock than a jitter buffer holds; if it is, a new count begins."""
+"""A timestamp can't be further ahead of our own clock than a jitter buffer holds; if it is, a new count
+begins."""
 SLACK_SECONDS = 0.2
 """By which a block may lie before the end of the recording and is still appended."""
 MAX_LATE_BLOCKS = 25
-"""Blocks that come after their time was filled with silence are left out; so many in a row are a new count."""
+"""Blocks that come after their time was filled with silence are left out; so many in a row are a new
+count."""
 
 
 class Timeline:
@@ -56,7 +58,8 @@ class Timeline:
         self._late = 0
 
     def gap(self, end: float, now: float, stream: int, time: float) -> float | None:
-        """Seconds of silence before this block; None: leave it out. `end`: where the recording ends, `now`: its age."""
+        """Seconds of silence before this block; None: leave it out. `end`: where the recording ends,
+        `now`: its age."""
         position = time + self._offset
         self._late = self._late + 1 if position < end - SLACK_SECONDS else 0
         new_count = self._late > MAX_LATE_BLOCKS or position > max(now, end) + AHEAD_SECONDS
@@ -81,7 +84,11 @@ class WavWriter:
         self.rate = rate
         self._bytes = 0
         self._file: BinaryIO | None = open(path, "wb", buffering=0)  # noqa: SIM115 (closed by `close`)
-        self._file.write(self._header())
+        try:
+            self._file.write(self._header())
+        except OSError:
+            self.close()
+            raise
 
     def write(self, samples: Samples) -> None:
         """Append. Raises OSError."""

@@ -80,7 +80,8 @@ class FileReader:
         except (av.FFmpegError, OSError, ValueError) as exc:
             raise self._unreadable(exc) from exc
         audio = self._container.streams.audio
-        if not audio or not audio[0].rate:
+        # A stream in a codec that FFmpeg does not know has no context, and then no rate.
+        if not audio or audio[0].codec_context is None or not audio[0].rate:
             self.close()
             raise SourceError(f"{path}: has no sound in it")
         self.rate: int = audio[0].rate
