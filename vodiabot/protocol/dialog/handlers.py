@@ -42,8 +42,8 @@ def _bye(leg: Leg, message: m.Bye) -> None:
         incoming.cancelled(leg, message)
     elif leg.unanswered_out:
         leg.end(outgoing.reason_of(message.code), message.code)
-    elif leg.state in (State.TRANSFERRING, State.JOINING) and (message.code or 0) < 400:
-        midcall.taken(leg)
+    elif leg.state in (State.TRANSFERRING, State.JOINING):
+        midcall.bye_while_transferring(leg, message.code)
     elif leg.answered:
         leg.end("remote_hangup", message.code)
 
@@ -236,9 +236,7 @@ def socket_lost(leg: Leg) -> None:
         return
     leg.socket_up = False
     if leg.state in (State.TRANSFERRING, State.JOINING):
-        leg.settle("transfer" if leg.state is State.TRANSFERRING else "join", "connection lost")
-        leg.stop_timer("transfer")
-        leg.move(leg.state_before)
+        midcall.transfer_unknown(leg)
     elif leg.state is State.RESUMING:
         midcall.resume_failed(leg, "connection lost")
     if not (leg.answered and leg.media_up):

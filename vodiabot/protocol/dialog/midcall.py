@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from .. import commands as c
 from .. import messages as m
 from .. import steps as s
@@ -219,18 +221,31 @@ def join(leg: Leg, intent: s.WantJoin) -> None:
 
 def taken(leg: Leg) -> None:
     """The PBX has taken the call from us."""
-    leg.settle("transfer" if leg.state is State.TRANSFERRING else "join")
+    leg.settle(_asked(leg))
     leg.end("transferred")
+
+
+def bye_while_transferring(leg: Leg, code: int | None) -> None:
+    """A bye is the sign of success, but one that tells of an error is not."""
+    if code is None or code < 400:
+        taken(leg)
+        return
+    leg.settle(_asked(leg), f"the call ended with {code}", code)
+    leg.end("remote_hangup", code)
+
+
+def _asked(leg: Leg) -> Literal["transfer", "join"]:
+    return "join" if leg.state is State.JOINING else "transfer"
 
 
 def transfer_refused(leg: Leg, error: str, code: int | None = None) -> None:
     """The caller is still there: after a blind transfer he is taken back, after a join all is as before."""
-    joining = leg.state is State.JOINING
+    asked = _asked(leg)
     leg.stop_timer("transfer")
-    leg.move(leg.state_before if joining else State.UP)
+    leg.move(leg.state_before if asked == "join" else State.UP)
     leg.changed("transfer_refused")
-    leg.settle("join" if joining else "transfer", error, code)
-    if not joining:
+    leg.settle(asked, error, code)
+    if asked == "transfer":
         _restore(leg)
 
 
@@ -243,6 +258,13 @@ def _restore(leg: Leg) -> None:
         _renew(leg, Purpose.RESTORE)
     else:
         leg.send(c.Resume(call_id=leg.call_id, side=leg.side))
+
+
+def transfer_unknown(leg: Leg) -> None:
+    """The connection died: nobody knows, and what the PBX lists after the reconnect will tell."""
+    leg.settle(_asked(leg), "connection lost")
+    leg.stop_timer("transfer")
+    leg.move(leg.state_before)
 
 
 def refused(leg: Leg, code: int) -> None:

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vodiabot.protocol.addresses import parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "number"),
+    [
+        ('"Ann Lee" <sip:45@dom>', "Ann Lee", "45"),
+        ('"A \\"B\\" C" <sips:45@dom:5061;transport=tls>', 'A "B" C', "45"),
+        ("Ann <sip:45@dom>;tag=1", "Ann", "45"),
+        ("<sip:+4930123@dom>", "", "+4930123"),
+        ("sip:45@dom", "", "45"),
+        ("SIP:45", "", "45"),
+        ("tel:+4930123;ext=5", "", "+4930123"),
+        ("45@dom", "", "45"),
+        ("45", "", "45"),
+        ("+4930123", "", "+4930123"),
+        ("anonymous", "", "anonymous"),
+        ("", "", ""),
+        ('"Ann" <sip:45', "Ann", "45"),
+    ],
+)
+def test_what_the_pbx_writes_into_from_and_to(text: str, name: str, number: str) -> None:
+    assert parse_address(text) == (name, number)
+
+
+@given(st.text(alphabet='"\\<>@;: sip45', max_size=40))
+def test_never_raises(text: str) -> None:
+    name, number = parse_address(text)
+    assert isinstance(name, str)
+    assert isinstance(number, str)
+
+
+def test_a_hostile_address_takes_no_time() -> None:
+    parse_address('"' + "\\a" * 1_000_000)
+    parse_address(" " * 1_000_000 + "<")
