@@ -58,7 +58,7 @@ class Places:
     def find(self, name: str) -> Found:
         """The plugin of this name. Raises NotFound."""
         if not _NAME.fullmatch(name):
-            raise NotFound(f"{name!r} can't be a plugin's name: letters, digits, _ and - are allowed")
+            raise NotFound(f"\"{name}\" can't be a plugin's name: letters, digits, _ and - are allowed")
         for folder in self._folders:
             if (found := _in_folder(folder, name)) is not None:
                 return found
@@ -66,7 +66,7 @@ class Places:
             return found
         if self._shipped is not None and (found := _in_folder(self._shipped, name)) is not None:
             return found
-        raise NotFound(f"there is no plugin {name!r}{self._where_it_was_sought()}")
+        raise NotFound(f'there is no plugin "{name}"{self._where_it_was_sought()}')
 
     def names(self) -> set[str]:
         """Of all plugins that could be enabled."""
@@ -77,7 +77,7 @@ class Places:
         fitting = {(e.value, e.dist.name if e.dist else ""): e for e in self._installed if e.name == name}
         if len(fitting) > 1:
             owners = ", ".join(sorted(owner or value for value, owner in fitting))
-            raise NotFound(f"several installed packages bring a plugin {name!r}: {owners}")
+            raise NotFound(f'several installed packages bring a plugin "{name}": {owners}')
         return Found(name, entry_point=next(iter(fitting.values()))) if fitting else None
 
     def _where_it_was_sought(self) -> str:

@@ -27,7 +27,6 @@ def load_plugins(
     """
     loader = _Loader(config, Places(config.plugins.path, shipped))
     loaded = [p for name in dict.fromkeys(config.plugins.enabled) if (p := loader.load(name)) is not None]
-    loader.problems += _enabled_twice(config)
     loader.problems += _unknown_sections(config, loader.places)
     loader.problems += _routes_to_nowhere(config, loaded)
     return loaded, loader.problems
@@ -47,7 +46,7 @@ class _Loader:
         self.problems: list[PluginProblem] = []
         self.places = places
         self._config = config
-        self._base = Path(config.where.file).resolve().parent
+        self._base = Path(config.where.file).absolute().parent
 
     def load(self, name: str) -> LoadedPlugin | None:
         """The plugin, or None and more problems."""
@@ -129,13 +128,6 @@ def _enabled_key(config: Config, name: str) -> str:
     return f"plugins.enabled[{config.plugins.enabled.index(name)}]"
 
 
-def _enabled_twice(config: Config) -> Iterator[PluginProblem]:
-    for index, name in enumerate(config.plugins.enabled):
-        if config.plugins.enabled.index(name) < index:
-            problem = _problem(config.where, f"plugins.enabled[{index}]", f"{name!r} is named twice")
-            yield PluginProblem(name, problem, left_out=False)
-
-
 def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]:
     """A section of a plugin that is merely not enabled is fine; one of a plugin that nobody knows is a
     slip."""
@@ -143,18 +135,15 @@ def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]
     known = places.names() | set(config.plugins.enabled) if sections else set()
     for name in sections:
         if name not in known:
-            message = f"there is no plugin {name!r}{suggestion(name, sorted(known))}"
+            message = f'there is no plugin "{name}"{suggestion(name, sorted(known))}'
             yield PluginProblem(name, _problem(config.where, f"plugin.{name}", message), left_out=False)
 
 
 def _routes_to_nowhere(config: Config, loaded: list[LoadedPlugin]) -> Iterator[PluginProblem]:
-    by_name = {p.name: p for p in loaded}
+    """Routes to a plugin that doesn't answer calls; the configuration room sees to it that it is enabled."""
+    deaf = {plugin.name for plugin in loaded if "answer_call" not in plugin.implementations}
     for index, route in enumerate(config.routes):
-        name = route.plugin
-        if name in by_name and "answer_call" not in by_name[name].implementations:
-            message = f"{name!r} does not answer calls: it has no answer_call"
-        elif name not in config.plugins.enabled:
-            message = f"{name!r} is not in [plugins] enabled{suggestion(name, config.plugins.enabled)}"
-        else:
-            continue
-        yield PluginProblem(name, _problem(config.where, f"route[{index}].plugin", message), left_out=False)
+        if route.plugin in deaf:
+            message = f'"{route.plugin}" does not answer calls: it has no answer_call'
+            problem = _problem(config.where, f"route[{index}].plugin", message)
+            yield PluginProblem(route.plugin, problem, left_out=False)

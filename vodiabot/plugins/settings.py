@@ -13,6 +13,8 @@ from typing import Any, TypeGuard, cast
 
 import msgspec
 
+from ..config import dotted
+
 NO_DEFAULT = object()
 
 
@@ -115,14 +117,19 @@ def _flaws(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
 def _flaws_of_table(table: Mapping[str, Any], model: type, key: str, base: Path) -> Iterator[Flaw]:
     known = {f.name: f for f in fields_of(model)}
     for name, value in table.items():
-        below = f"{key}.{name}" if key else name
+        below = _below(key, name)
         if name in known:
             yield from _flaws(value, known[name].type, below, base)
         else:
             yield Flaw(below, f"there is no such option{suggestion(name, known)}")
     for name, field in known.items():
         if field.default is NO_DEFAULT and name not in table:
-            yield Flaw(f"{key}.{name}" if key else name, "is missing")
+            yield Flaw(_below(key, name), "is missing")
+
+
+def _below(key: str, name: str) -> str:
+    """The key of an entry of a table, as the line index writes it."""
+    return f"{key}.{dotted((name,))}" if key else dotted((name,))
 
 
 def _plain(expected: Any) -> Any:
@@ -156,7 +163,7 @@ def _parts(value: Any, expected: Any, key: str) -> Iterator[tuple[Any, Any, str]
         if item_type is None or not _holds_models(item_type):
             continue
         if isinstance(value, Mapping):
-            yield from ((item, item_type, f"{key}.{name}") for name, item in value.items())
+            yield from ((item, item_type, _below(key, name)) for name, item in value.items())
         else:
             yield from ((item, item_type, f"{key}[{i}]") for i, item in enumerate(value))
 

@@ -70,7 +70,7 @@ def _faults(name: str, function: Any, options: pluggy.HookimplOpts, has_config: 
     hook, line = _hook(name, options), _line(function)
     if hook not in HOOKS:
         if not options.get("optionalhook"):
-            yield Fault(line, name, f"there is no hook {hook!r}{suggestion(hook, HOOKS)}")
+            yield Fault(line, name, f'there is no hook "{hook}"{suggestion(hook, HOOKS)}')
         return
     if options.get("wrapper") or options.get("hookwrapper"):
         yield Fault(line, name, "hook wrappers don't work: hooks are async, and plugins run side by side")
@@ -87,10 +87,10 @@ def _wrong_arguments(name: str, hook: str, function: Any, has_config: bool) -> I
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             yield Fault(_line(function), name, f"a hook names its arguments: no {parameter}")
         elif parameter.kind is parameter.POSITIONAL_ONLY:
-            yield Fault(_line(function), name, f"argument {parameter.name!r} must not be positional-only")
+            yield Fault(_line(function), name, f'argument "{parameter.name}" must not be positional-only')
         elif parameter.name not in offered:
             hint = suggestion(parameter.name, offered)
-            yield Fault(_line(function), name, f"{hook} has no argument {parameter.name!r}{hint}")
+            yield Fault(_line(function), name, f'{hook} has no argument "{parameter.name}"{hint}')
         elif parameter.name == "config" and not has_config:
             yield Fault(_line(function), name, "it asks for config, but the plugin has no Config model")
 
