@@ -135,6 +135,19 @@ async def test_others_are_not_delayed(bad: Listening, autojump_clock: Any) -> No
     assert bad.heard[-1] == "b", "and it goes on with the next event itself"
 
 
+async def test_a_plugin_that_never_waits_lets_others_have_their_turn() -> None:
+    class BusyPlugin(Listening):
+        """Is through with each event without waiting for anything."""
+
+    busy = BusyPlugin()
+    async with running(busy) as host:
+        for number in range(500):
+            host.publish("call_ended", **ended(str(number)))
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        assert 0 < len(busy.heard) < 500
+
+
 # --- what hooks do wrong -----------------------------------------------------------------------------------
 
 

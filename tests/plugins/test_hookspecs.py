@@ -15,7 +15,7 @@ from vodiabot.plugins import HOOKS, hookimpl
 from vodiabot.plugins.event_hooks import HOOK_OF_EVENT, hook_call
 from vodiabot.plugins.hookspecs import OWN_ARGUMENTS, STATE_HOOKS, arguments_of
 
-from .kit import as_plugin, running
+from .kit import as_plugin, load, running, write
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "plugins.md"
 
@@ -103,6 +103,17 @@ def test_a_hook_has_its_row_in_the_documentation(hook: str) -> None:
     assert len(rows) == 1, f"docs/plugins.md needs a row for {hook}"
     cell = rows[0].split("|")[2]
     assert re.findall(r"[a-z_]+", cell) == arguments
+
+
+def test_the_example_of_the_documentation_is_right(tmp_path: Path) -> None:
+    code, toml = (re.search(rf"```{kind}\n(.*?)```", DOCS.read_text(), re.DOTALL) for kind in ("python", "toml"))
+    assert code is not None
+    assert toml is not None
+    write(tmp_path, "plugins/sales.py", code[1])
+    (plugin,), problems = load(tmp_path, toml[1])
+    assert not problems
+    assert plugin.hooks == ("answer_call", "call_ended")
+    assert plugin.config.greeting == tmp_path / "sounds/welcome.wav"
 
 
 def test_every_event_has_a_hook() -> None:

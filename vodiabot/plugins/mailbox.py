@@ -64,7 +64,8 @@ class Mailbox:
         return False
 
     async def take(self) -> Post:
-        """The oldest one, when there is one."""
+        """The oldest one, when there is one. Always a checkpoint: hooks that never wait must let others run."""
+        await trio.lowlevel.checkpoint()
         while not self._posts:
             self._filled = trio.Event()
             await self._filled.wait()

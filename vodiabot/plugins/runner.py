@@ -161,7 +161,9 @@ class Runner:
 
     async def _invoke(self, hook: str, arguments: Mapping[str, Any]) -> None:
         implementation = self.plugin.implementations[hook]
-        own = {"config": self.plugin.config, "log": self._log_for(arguments.get("call"))}
+        own: dict[str, Any] = {"config": self.plugin.config}
+        if "log" in implementation.names:
+            own["log"] = self._log_for(arguments.get("call"))
         await implementation.function(**chosen(implementation, {**arguments, **own}))
 
     def _log_for(self, call: Any) -> Any:

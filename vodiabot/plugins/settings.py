@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -209,20 +210,23 @@ def _flaw(exc: msgspec.ValidationError, key: str) -> Flaw:
 
 
 _TOML_NAMES = {
-    "`str`": "a text in quotes",
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`object`": "a table",
-    "`null`": "nothing",
+    "str": "a text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
 }
 
 
 def _in_words(message: str) -> str:
-    for name, words in _TOML_NAMES.items():
-        message = message.replace(name, words)
+    """``Expected `object | null` `` as `expected a table`: TOML has no null, and a table is no object."""
+    message = re.sub(r"`([^`]+)`", lambda found: _type_in_words(found[1]), message)
     return message[:1].lower() + message[1:]
+
+
+def _type_in_words(types_: str) -> str:
+    return " or ".join(_TOML_NAMES.get(name, name) for name in types_.split(" | ") if name != "null")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
