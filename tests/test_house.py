@@ -25,8 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "dialect_memory": {"protocol"},
 }
-"""The rooms with rules of their own. `errors` is open to all: nobody can avoid raising. The others may import anything but
-what is above them: bot, testing and console all but cli and the verbs, these all."""
+"""The rooms with rules of their own. The others (bot, testing, console) may import all but what is above them: the
+command line and its verbs."""
 
 ABOVE = {"cli", "verbs", "__main__"}
 

@@ -11,17 +11,18 @@ from typing import Any, Protocol
 import structlog
 import trio
 
-from . import events
+from . import events as ev
 from .calls import Call, DialGuard, Route, Settings, Switchboard
 from .config.model import Config, ExtensionConfig
 from .dialect_memory import DialectMemory
 from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
+from .events import Event
 from .plugins import LoadedPlugin, PluginHost, choose_route
 from .ports import MediaPort
 from .protocol import commands
 from .protocol import messages as m
-from .protocol.dialects import Dialect, other, resolve
+from .protocol.dialects import Dialect, resolve
 from .session import Session
 
 EVENT_BUFFER = 1000
@@ -86,13 +87,13 @@ class Line:
         self._changed.set()
         self._changed = trio.Event()
 
-    def _dialect(self) -> Dialect | None:
-        return resolve(
-            self._bot.config.pbx.dialect, self.session.server_header, self._bot.dialect_memory.recall()
-        )
+    def _dialect(self) -> tuple[Dialect | None, bool]:
+        """The dialect to speak, and whether it is a guess, which a failed call may correct."""
+        setting, header = self._bot.config.pbx.dialect, self.session.server_header
+        known = resolve(setting, header, None)
+        return known or self._bot.dialect_memory.recall(), known is None
 
-    def _try_other_dialect(self) -> None:
-        fresh = other(self._dialect())
+    def _try_other_dialect(self, fresh: Dialect) -> None:
         log.warning("the PBX seems to speak the other dialect; it is tried from now on", dialect=fresh.value)
         self._bot.dialect_memory.remember(fresh)
 
@@ -106,12 +107,12 @@ class Line:
         self.up = True
         self._change()
         self.switchboard.socket_back()
-        self._bot.line_changed(self, events.SessionUp(at=time.time(), extension=self.user, reason=reason))
+        self._bot.line_changed(self, ev.SessionUp(at=time.time(), extension=self.user, reason=reason))
 
     def _on_down(self, reason: str) -> None:
         self.up = False
         self.switchboard.socket_lost()
-        self._bot.line_changed(self, events.SessionDown(at=time.time(), extension=self.user, reason=reason))
+        self._bot.line_changed(self, ev.SessionDown(at=time.time(), extension=self.user, reason=reason))
 
 
 class Bot:
@@ -136,7 +137,7 @@ class Bot:
         self._open_media = media
         self._make_session = make_session
         self._leader: Line | None = None
-        self._listeners: set[trio.MemorySendChannel[events.Event]] = set()
+        self._listeners: set[trio.MemorySendChannel[Event]] = set()
         self._nursery: trio.Nursery | None = None
         self._leave = trio.Event()
         self._leave_now = trio.Event()
@@ -245,9 +246,9 @@ class Bot:
         await line.session.send(commands.SendChat(src=line.user, dest=to, message=text))
 
     @asynccontextmanager
-    async def events(self) -> AsyncIterator[trio.MemoryReceiveChannel[events.Event]]:
+    async def events(self) -> AsyncIterator[trio.MemoryReceiveChannel[Event]]:
         """`async with bot.events() as stream: async for event in stream: …`. A reader that is late loses the oldest."""
-        put, take = trio.open_memory_channel[events.Event](EVENT_BUFFER)
+        put, take = trio.open_memory_channel[Event](EVENT_BUFFER)
         self._listeners.add(put)
         try:
             yield take
@@ -279,7 +280,7 @@ class Bot:
         bound = None if handler is None else partial(handler, bot=self)
         return Route(plugin=chosen.plugin, handler=bound, fallback=chosen.fallback)
 
-    def publish_call(self, hook: str, *, call: Call, event: events.Event) -> None:
+    def publish_call(self, hook: str, *, call: Call, event: Event) -> None:
         """Something about a leg of ours."""
         self.host.publish(hook, call=call, event=event, bot=self)
         self._tell_listeners(event)
@@ -287,7 +288,7 @@ class Bot:
     def publish_frame(self, extension: str, text: str) -> None:
         """A frame, as it came."""
         if self.host.wants("frame_received") or self._listeners:
-            frame = events.FrameReceived(at=time.time(), extension=extension, text=text)
+            frame = ev.FrameReceived(at=time.time(), extension=extension, text=text)
             self.host.publish("frame_received", frame=frame, bot=self)
             self._tell_listeners(frame)
 
@@ -299,16 +300,16 @@ class Bot:
             for event in self.domain.apply(message, time.time()):
                 self._publish_domain(event)
 
-    def line_changed(self, line: Line, event: events.SessionUp | events.SessionDown) -> None:
+    def line_changed(self, line: Line, event: ev.SessionUp | ev.SessionDown) -> None:
         """A session went up or down; the domain's leader is always one that is up, if any is."""
-        if isinstance(event, events.SessionUp):
+        if isinstance(event, ev.SessionUp):
             if self._leader is None or not self._leader.up or self._leader is line:
                 self._lead(line)
         elif self._leader is line:
             heir = next((other_line for other_line in self.lines if other_line.up), None)
             if heir is not None:
                 self._lead(heir)
-        hook = "session_up" if isinstance(event, events.SessionUp) else "session_down"
+        hook = "session_up" if isinstance(event, ev.SessionUp) else "session_down"
         self.host.publish(hook, extension=line.user, reason=event.reason, event=event, bot=self)
         self._tell_listeners(event)
 
@@ -316,19 +317,19 @@ class Bot:
         self._leader = line
         self.domain.reconnected(time.time())
 
-    def _publish_domain(self, event: events.Event) -> None:
+    def _publish_domain(self, event: Event) -> None:
         match event:
-            case events.AccountChanged(account=account):
+            case ev.AccountChanged(account=account):
                 self.host.publish("account_changed", account=account, event=event, bot=self)
-            case events.DomainCallChanged(call=call):
+            case ev.DomainCallChanged(call=call):
                 self.host.publish("domain_call_changed", domain_call=call, event=event, bot=self)
-            case events.DomainCallEnded(call=call):
+            case ev.DomainCallEnded(call=call):
                 self.host.publish("domain_call_ended", domain_call=call, event=event, bot=self)
-            case events.ChatReceived():
+            case ev.ChatReceived():
                 self.host.publish("chat_received", message=event, event=event, bot=self)
         self._tell_listeners(event)
 
-    def _tell_listeners(self, event: events.Event) -> None:
+    def _tell_listeners(self, event: Event) -> None:
         for listener in self._listeners:
             try:
                 listener.send_nowait(event)

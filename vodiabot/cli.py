@@ -11,7 +11,6 @@ import typer
 
 from . import logs
 from .errors import ConfigError
-
 from .verbs.common import Connection, configuration, execute, report
 
 app = typer.Typer(
@@ -110,7 +109,7 @@ def check(
 
 @app.command()
 def sim(
-    config: Annotated[Path | None, typer.Option("-c", "--config", help="sim.toml; the built-in one by default.")] = None,
+    config: Annotated[Path | None, typer.Option("-c", "--config", help="./sim.toml by default.")] = None,
     listen: Listen = "127.0.0.1:8080",
     debug: Debug = False,
 ) -> None:

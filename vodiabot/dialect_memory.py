@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class DialectMemory:
-    """A small JSON file: the PBX's address → dialect. A file that can't be read or written costs a log line, no more."""
+    """A small JSON file: the PBX's address → dialect. A file that can't be used costs a log line, no more."""
 
     def __init__(self, state_dir: Path, pbx: str) -> None:
         self._path = state_dir / FILE

@@ -1,4 +1,4 @@
-"""The other side of the stock calls: a process of its own, plain asyncio and stock aiortc. One JSON line in, one out."""
+"""The other side of the stock calls: a process of its own, plain asyncio, stock aiortc. One JSON line in, one out."""
 
 from __future__ import annotations
 

@@ -61,6 +61,18 @@ async def drain(track: MediaStreamTrack) -> None:
         return
 
 
+async def _connected(peer: RTCPeerConnection) -> None:
+    up = asyncio.Event()
+
+    def check() -> None:
+        if peer.connectionState == "connected":
+            up.set()
+
+    peer.on("connectionstatechange", check)
+    check()
+    await up.wait()
+
+
 @dataclass
 class Usage:
     """CPU of this process (user and system) and wall clock, in seconds."""
@@ -97,8 +109,7 @@ async def measure(calls: int, seconds: float, codec: str = "PCMU") -> dict[str, 
         answer = json.loads(await far.stdout.readline())
         await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
         peers.append(peer)
-    while any(peer.connectionState != "connected" for peer in peers):
-        await asyncio.sleep(0.05)
+    await asyncio.gather(*(_connected(peer) for peer in peers))
     await asyncio.sleep(1.0)
     before = Usage.now()
     await asyncio.sleep(seconds)

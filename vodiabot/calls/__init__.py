@@ -5,8 +5,8 @@ deadlines, media news and plugins' commands go, and one task that acts on them b
 """
 
 from .call import Call
-from .limits import DialGuard
 from .handler import Handler
+from .limits import DialGuard
 from .switchboard import Route, Settings, Switchboard
 
 __all__ = ["Call", "DialGuard", "Handler", "Route", "Settings", "Switchboard"]

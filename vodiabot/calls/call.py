@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import trio
 
-from ..errors import CallEnded, IllegalMove, SpeechUnavailable
+from ..errors import CallEnded, SpeechUnavailable
 from ..ports import MediaStats, Recording
 from ..protocol import steps
 from .leg import Leg
@@ -31,9 +32,13 @@ class Call:
     """One call of the bot. When it ends, `record()`, `hangup()` and `transfer()` return normally, and every other
     coroutine raises `CallEnded`, which a handler lets fly: it is a normal end."""
 
-    def __init__(self, leg: Leg, *, extension: str, remote: Party, guard: Callable[[str], None]) -> None:
+    def __init__(
+        self, leg: Leg, *, extension: str, local: str, remote: Party, guard: Callable[[str], None]
+    ) -> None:
         self._leg = leg
         self._guard = guard
+        self.local = local
+        """The number of ours that was called (it may be a group's), or that calls."""
         self.extension = extension
         """The extension of ours that the call is on."""
         self.remote = remote
@@ -65,11 +70,6 @@ class Call:
     @property
     def held_by_remote(self) -> bool:
         return self._leg.dialog.held_by_remote
-
-    @property
-    def local(self) -> str:
-        """The number of ours that was called (it may be a group's), or that calls."""
-        return self._leg.dialog.local or self.extension
 
     @property
     def started(self) -> float:
@@ -220,7 +220,7 @@ class Call:
 
     async def sleep(self, seconds: float) -> None:
         """Wait. Raises CallEnded as soon as the call ends."""
-        await self._while_up(lambda: trio.sleep(seconds))
+        await self._while_up(partial(trio.sleep, seconds))
 
     async def wait_ended(self) -> None:
         """Returns when the call is over."""
@@ -259,5 +259,3 @@ class _CallScope(AbstractContextManager[trio.CancelScope]):
     async def __aexit__(self, *exc_info: Any) -> bool | None:
         return self.__exit__(*exc_info)
 
-
-__all__ = ["Call", "IllegalMove", "Party"]

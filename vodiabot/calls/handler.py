@@ -40,7 +40,7 @@ async def _guarded(leg: Leg, call: Call, handler: Handler, plugin: str, wrap_up:
             nursery.start_soon(_cancel_after, leg, wrap_up, nursery.cancel_scope, plugin)
             await handler(call=call)
             nursery.cancel_scope.cancel()
-    except Exception as exc:  # noqa: BLE001 - a plugin's mistake, whatever it is, is told and ends only its call
+    except Exception as exc:
         if not _only_call_ended(exc):
             log.error("the handler of a call failed", plugin=plugin, call=call.id, exc_info=_peeled(exc))
             return True

@@ -65,11 +65,11 @@ class Switchboard:
         *,
         commands: CommandPort,
         media: MediaPort,
-        dialect: Callable[[], Dialect | None],
+        dialect: Callable[[], tuple[Dialect | None, bool]],
         route: Callable[[str, str], Route | None],
         publish: Publish,
         guard: DialGuard,
-        on_other_dialect: Callable[[], None] = lambda: None,
+        on_other_dialect: Callable[[Dialect], None] = lambda fresh: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -130,7 +130,7 @@ class Switchboard:
         self._reconciling = {leg for leg in self._views if leg.ended is None}
 
     async def drain(self, timeout: float) -> None:
-        """Take no new calls, let running ones end for up to `timeout` seconds, then hang up. Returns when none is left."""
+        """Take no new calls, let running ones end for up to `timeout` seconds, then hang up; returns when none is left."""
         self._draining = True
         with trio.move_on_after(timeout):
             for leg in list(self._views):
@@ -177,18 +177,20 @@ class Switchboard:
         if route is None and self._settings.unrouted == "busy":
             self._refuse(invite, 486, "there is no route")
             return
-        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route.plugin if route else None)
+        plugin = route.plugin if route else None
+        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=plugin)
+        dialect, _ = self._dialect()
         dialog = Dialog(
             call_id=invite.call_id,
             direction="incoming",
             now=trio.current_time(),
-            dialect=self._dialect(),
+            dialect=dialect,
             to=sender,
-            local=to,
+            local=self._settings.extension,
             invite=invite,
             ring_timeout=self._settings.ring_timeout,
         )
-        leg, call = self._open(dialog, Party(sender, invite.from_display))
+        leg, call = self._open(dialog, Party(sender, invite.from_display), called=to)
         if route is not None:
             self._nursery.start_soon(self._handle, leg, call, route)
 
@@ -216,21 +218,25 @@ class Switchboard:
             raise NotAllowed("the bot is leaving, no new calls")
         if len(self.calls) >= self._settings.max_calls:
             raise NotAllowed(f"[media] max_calls = {self._settings.max_calls} are up")
+        dialect, guessed = self._dialect()
         dialog = Dialog(
             call_id=uuid.uuid4().hex,
             direction="outgoing",
             now=trio.current_time(),
-            dialect=self._dialect(),
+            dialect=dialect,
+            dialect_is_a_guess=guessed,
             to=to,
             local=self._settings.extension,
             ring_timeout=timeout,
         )
         self._log.info("outgoing call", call=dialog.call_id, to=to)
-        return self._open(dialog, Party(normalise(to)), codecs)
+        return self._open(dialog, Party(normalise(to)), called=self._settings.extension, codecs=codecs)
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
-    def _open(self, dialog: Dialog, remote: Party, codecs: tuple[str, ...] | None = None) -> tuple[Leg, Call]:
+    def _open(
+        self, dialog: Dialog, remote: Party, *, called: str, codecs: tuple[str, ...] | None = None
+    ) -> tuple[Leg, Call]:
         assert self._nursery is not None
         leg = Leg(
             dialog,
@@ -242,6 +248,7 @@ class Switchboard:
         call = Call(
             leg,
             extension=self._settings.extension,
+            local=called,
             remote=remote,
             guard=lambda to: self._guard.check(to, trio.current_time()),
         )
@@ -287,7 +294,9 @@ class Switchboard:
     def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))
         if fact.other_dialect:
-            self._on_other_dialect()
+            # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
+            spoken = leg.dialog.dialect or Dialect.MODERN
+            self._on_other_dialect(spoken.other)
         event = events.CallEnded(
             at=self._wall(),
             call_id=call.id,
@@ -306,13 +315,24 @@ class Switchboard:
     def _to_leg(self, message: m.Message, call_id: str | None) -> None:
         if not call_id:
             return
-        leg = self._legs.get(call_id)
+        leg = self._legs.get(call_id) or self._renamed(message, call_id)
         if leg is not None:
             leg.post(Frame(message))
         elif isinstance(message, m.Bye):
             self._say(commands.AnswerBye(call_id=call_id, cseq=message.cseq))
         elif isinstance(message, m.Cancel):
             self._say(commands.AnswerCancel(call_id=call_id))
+
+    def _renamed(self, message: m.Message, call_id: str) -> Leg | None:
+        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's."""
+        if not isinstance(message, m.Sdp):
+            return None
+        waiting = [leg for leg in self._views if leg.dialog.awaits_first_sdp]
+        if len(waiting) != 1:
+            self._log.warning("an sdp frame for no call of ours", call=call_id, waiting=len(waiting))
+            return None
+        self._legs[call_id] = waiting[0]
+        return waiting[0]
 
     def _to_newest(self, message: m.Candidate) -> None:
         """Older PBXs name no leg in their candidates: the newest one is meant."""

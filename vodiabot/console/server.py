@@ -35,7 +35,10 @@ SHUTDOWN = 1.0
 
 
 async def serve_console(
-    snapshot: Callable[[], dict[str, Any]], listen: str, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+    snapshot: Callable[[], dict[str, Any]],
+    listen: str,
+    *,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until cancelled; started with the page's address. `snapshot` gives what `/state.json` answers.
 

@@ -6,13 +6,23 @@ import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from ..errors import CallEnded, MediaError, SdpError, SourceError
-from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaLost, MediaStats, MediaUp, Recording
+from ..ports import (
+    DtmfReceived,
+    IceCandidate,
+    LocalCandidate,
+    MediaEvent,
+    MediaLost,
+    MediaStats,
+    MediaUp,
+    Recording,
+)
 from .wire import End, Wire, ufrag_of
 
 RATE = 8000
@@ -143,7 +153,7 @@ class VirtualLeg:
         await self._while_open(self._up.wait)
         began = trio.current_time()
         try:
-            await self._while_open(lambda: trio.sleep(duration))
+            await self._while_open(partial(trio.sleep, duration))
         finally:
             self._heard_by_peer(Played(source, min(duration, trio.current_time() - began)))
 
@@ -160,7 +170,7 @@ class VirtualLeg:
             peer = self._wire.peer(self._current) if self._current is not None else None
             if peer is not None:
                 peer.on_digit(digit)
-            await self._while_open(lambda: trio.sleep(duration + gap))
+            await self._while_open(partial(trio.sleep, duration + gap))
 
     async def record(
         self, path: Path, *, max_seconds: float | None = None, silence: float | None = None, stop_on: str = ""
@@ -187,9 +197,9 @@ class VirtualLeg:
                 nursery.start_soon(stop_after, self._gone.wait, "ended")
                 nursery.start_soon(stop_after, digit, "digit")
                 if max_seconds is not None:
-                    nursery.start_soon(stop_after, lambda: trio.sleep(max_seconds), "max_seconds")
+                    nursery.start_soon(stop_after, partial(trio.sleep, max_seconds), "max_seconds")
                 if silence is not None:
-                    nursery.start_soon(stop_after, lambda: trio.sleep(silence), "silence")
+                    nursery.start_soon(stop_after, partial(trio.sleep, silence), "silence")
         finally:
             self._digits.discard(put)
             duration = trio.current_time() - began

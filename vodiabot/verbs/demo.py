@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -63,7 +64,7 @@ def _mismatch(extension: ExtensionConfig, known: dict[str, str]) -> str:
 async def demo(config: Config, sim: SimConfig, listen: str) -> int:
     """Until SIGTERM or Ctrl-C; then everything is hung up and closed."""
     async with trio.open_nursery() as nursery:
-        running: RunningSim = await nursery.start(lambda task_status: serve(sim, listen=listen, task_status=task_status))
+        running: RunningSim = await nursery.start(partial(serve, sim, listen=listen))
         pbx = msgspec.structs.replace(config.pbx, url=running.url, domain=sim.domain, tls_verify=not sim.tls)
         bot = make_bot(msgspec.structs.replace(config, pbx=pbx))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -26,7 +27,7 @@ async def simulate(config: SimConfig, listen: str) -> int:
     """Until SIGTERM or Ctrl-C."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
-        running: RunningSim = await nursery.start(lambda task_status: serve(config, listen=listen, task_status=task_status))
+        running: RunningSim = await nursery.start(partial(serve, config, listen=listen))
         for line in describe(running):
             say(line)
     return DONE

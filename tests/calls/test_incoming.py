@@ -1,0 +1,274 @@
+"""Incoming calls in virtual time: who is told what, and how each of them ends."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+import trio
+import trio.lowlevel
+from trio.testing import MockClock
+
+from vodiabot.calls import Call
+from vodiabot.errors import CallEnded
+from vodiabot.protocol import commands as c
+from vodiabot.protocol import messages as m
+
+from .kit import Bench, running
+
+
+async def test_a_handler_answers_talks_and_hangs_up(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.sleep(3)
+
+    async with running() as bench:
+        bench.on_call(handler)
+        end = bench.invite()
+        await bench.connect(end)
+        bye = await bench.port.wait_for(c.HangUp)
+        assert bye == c.HangUp(call_id="in-1", caller=False)
+        assert bench.hooks == ["call_ringing", "call_answered", "call_ended"]
+        assert bench.ended()[0].reason == "hangup"
+        assert bench.ended()[0].duration == pytest.approx(3, abs=0.1)
+        assert bench.calls[0].remote.name == "Anna"
+        assert [type(x) for x in bench.port.sent if not isinstance(x, c.SendCandidate)] == [
+            c.TellRinging,
+            c.AcceptCall,
+            c.HangUp,
+        ]
+
+
+async def test_the_caller_hangs_up_and_the_handler_is_let_go(autojump_clock: MockClock) -> None:
+    seen: list[str] = []
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        try:
+            await call.sleep(1000)
+        except CallEnded as exc:
+            seen.append(exc.reason)
+            raise
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await trio.sleep(5)
+        bench.switchboard.deliver(m.Bye(call_id="in-1", cseq=7))
+        await bench.port.wait_for(c.AnswerBye)
+        await trio.lowlevel.checkpoint()
+        assert seen == ["remote_hangup"]
+        assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="in-1", cseq=7)]
+        assert not bench.port.of(c.HangUp)
+
+
+async def test_cancel_crosses_the_answer(autojump_clock: MockClock) -> None:
+    outcome: list[object] = []
+
+    async def handler(call: Call) -> None:
+        try:
+            await call.answer()
+        except CallEnded as exc:
+            outcome.append(exc)
+            raise
+
+    async with running() as bench:
+        bench.on_call(handler)
+        bench.invite()
+        await bench.port.wait_for(c.AcceptCall)
+        bench.switchboard.deliver(m.Cancel(call_id="in-1"))
+        await bench.port.wait_for(c.AnswerCancel)
+        await trio.sleep(1)
+        assert len(outcome) == 1
+        assert "call_answered" not in bench.hooks
+        assert [e.reason for e in bench.ended()] == ["cancelled"]
+        assert not bench.ended()[0].answered
+
+
+async def test_a_failing_handler_sends_the_caller_to_the_fallback(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        raise RuntimeError("a mistake")
+
+    async with running() as bench:
+        bench.on_call(handler, fallback="500")
+        await bench.connect(bench.invite())
+        transfer = await bench.port.wait_for(c.BlindTransfer)
+        assert (transfer.id, transfer.to) == ("in-1", "500")
+        bench.switchboard.deliver(m.Bye(call_id="in-1"))
+        await trio.sleep(1)
+        assert [e.reason for e in bench.ended()] == ["transferred"]
+
+
+async def test_a_handler_that_fails_before_the_answer_refuses_with_480(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        raise RuntimeError("a mistake")
+
+    async with running() as bench:
+        bench.on_call(handler, fallback="500")
+        bench.invite()
+        refusal = await bench.port.wait_for(c.RefuseCall)
+        assert refusal.code == 480
+        await trio.sleep(0.1)
+        assert bench.hooks.count("call_ended") == 1
+
+
+async def test_a_refused_fallback_ends_the_call_rather_than_leaving_it(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        raise RuntimeError("a mistake")
+
+    async with running() as bench:
+        bench.on_call(handler, fallback="500")
+        await bench.connect(bench.invite())
+        await bench.port.wait_for(c.BlindTransfer)
+        await bench.port.wait_for(c.HangUp)
+        assert [e.reason for e in bench.ended()] == ["hangup"]
+
+
+async def test_the_next_call_beyond_max_calls_gets_486(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with running(max_calls=2) as bench:
+        bench.on_call(handler)
+        for call_id in ("in-1", "in-2", "in-3"):
+            bench.invite(call_id)
+        refusal = await bench.port.wait_for(c.RefuseCall)
+        assert (refusal.call_id, refusal.code, refusal.cseq) == ("in-3", 486, 1)
+        assert len(bench.switchboard.calls) == 2
+
+
+async def test_without_a_route_others_may_ring_and_nothing_is_said(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        bench.invite()
+        await trio.sleep(29)
+        assert bench.hooks == ["call_ringing"]
+        await trio.sleep(10)
+        assert bench.hooks == ["call_ringing", "call_ended"]
+        assert bench.port.sent == []
+
+
+async def test_without_a_route_busy_if_so_configured(autojump_clock: MockClock) -> None:
+    async with running(unrouted="busy") as bench:
+        bench.invite()
+        assert (await bench.port.wait_for(c.RefuseCall)).code == 486
+
+
+async def test_a_handler_may_wrap_up_for_a_while_after_the_call(autojump_clock: MockClock) -> None:
+    mailed: list[float] = []
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+        began = trio.current_time()
+        try:
+            await trio.sleep(100)
+        finally:
+            mailed.append(trio.current_time() - began)
+
+    async with running(wrap_up=30.0) as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await trio.sleep(1)
+        bench.switchboard.deliver(m.Bye(call_id="in-1"))
+        await trio.sleep(60)
+        assert mailed == [pytest.approx(30, abs=0.1)]
+
+
+async def test_frames_of_unknown_calls_are_answered_and_harm_nobody(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        bench.switchboard.deliver(m.Bye(call_id="nobody", cseq=3))
+        bench.switchboard.deliver(m.Cancel(call_id="nobody"))
+        bench.switchboard.deliver(m.Sdp(call_id="nobody", sdp="", code=200))
+        bench.switchboard.deliver(m.Candidate(candidates=("candidate:1",)))
+        assert await bench.port.wait_for(c.AnswerBye) == c.AnswerBye(call_id="nobody", cseq=3)
+        await bench.port.wait_for(c.AnswerCancel)
+        assert len(bench.port.sent) == 2
+
+
+async def test_drain_lets_a_call_end_and_takes_no_new_one(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.sleep(10)
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await trio.sleep(1)
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(bench.switchboard.drain, 30)
+            await trio.sleep(1)
+            bench.invite("in-2")
+            assert (await bench.port.wait_for(c.RefuseCall)).call_id == "in-2"
+        assert trio.current_time() - began == pytest.approx(9, abs=0.2)
+
+
+async def test_drain_hangs_up_what_is_left(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await trio.sleep(1)
+        await bench.switchboard.drain(30)
+        assert [e.reason for e in bench.ended()] == ["shutdown"]
+        await bench.port.wait_for(c.HangUp)
+
+
+async def test_cancelling_everything_still_says_goodbye(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    bench = Bench()
+    bench.on_call(handler)
+    async with bench.media.opened(), trio.open_nursery() as nursery:
+        await nursery.start(bench.switchboard.run)
+        await bench.connect(bench.invite())
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert bench.port.of(c.HangUp)
+    assert [e.reason for e in bench.ended()] == ["shutdown"]
+    assert all(leg.closed for leg in bench.media.legs)
+
+
+async def test_gather_takes_digits_typed_ahead_and_stops_at_the_terminator(autojump_clock: MockClock) -> None:
+    got: list[str] = []
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.sleep(1)
+        got.append(await call.gather(max_digits=4, timeout=3))
+        got.append(await call.gather(max_digits=4, timeout=3))
+        got.append(await call.gather(max_digits=2, timeout=3))
+
+    async with running() as bench:
+        bench.on_call(handler)
+        end = bench.invite()
+        await bench.connect(end)
+        for digit in "12#3":
+            bench.wire.peer(end).on_digit(digit)  # type: ignore[union-attr]
+        await bench.port.wait_for(c.HangUp)
+        assert got == ["12", "3", ""]
+
+
+async def test_a_recording_beside_the_call_is_complete(autojump_clock: MockClock, tmp_path: Path) -> None:
+    file = tmp_path / "r.wav"
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        async with call.recording(file):
+            await call.sleep(4)
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await bench.port.wait_for(c.HangUp)
+    with wave.open(str(file)) as written:
+        assert written.getnframes() / written.getframerate() == pytest.approx(4, abs=0.1)

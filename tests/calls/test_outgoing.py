@@ -1,0 +1,189 @@
+"""Calls that the bot places, in virtual time: every outcome is a distinct one."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from vodiabot.errors import Busy, CallEnded, ConnectionLost, NoAnswer, NotAllowed, Rejected, TransferFailed
+from vodiabot.protocol import commands as c
+from vodiabot.protocol import messages as m
+from vodiabot.protocol.dialects import Dialect
+
+from .kit import Bench, running
+
+
+async def answering(bench: Bench) -> None:
+    await bench.pick_up()
+
+
+async def test_a_call_is_answered_and_hung_up_on_leaving(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            assert call.state == "up"
+            await call.sleep(2)
+        assert call.state == "ended"
+        assert call.reason == "hangup"
+        placed = bench.port.of(c.PlaceCall)[0]
+        assert await bench.port.wait_for(c.HangUp) == c.HangUp(call_id=placed.call_id, caller=True)
+        assert len(bench.port.of(c.Acknowledge)) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(486, Busy), (600, Busy), (480, NoAnswer), (408, NoAnswer), (403, Rejected), (603, Rejected)]
+)
+async def test_refusals_are_told_apart(autojump_clock: MockClock, code: int, error: type[Exception]) -> None:
+    async def refuse(bench: Bench) -> None:
+        placed = await bench.port.wait_for(c.PlaceCall)
+        bench.switchboard.deliver(m.Sdp(call_id=placed.call_id, sdp="", code=code, reason="no"))
+
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(refuse, bench)
+        with pytest.raises(error):
+            async with bench.switchboard.dial("500"):
+                pytest.fail("it was not answered")
+        assert not bench.port.of(c.HangUp)
+
+
+async def test_nobody_answers_in_time(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        began = trio.current_time()
+        with pytest.raises(NoAnswer):
+            async with bench.switchboard.dial("500", timeout=20):
+                pytest.fail("it was not answered")
+        assert trio.current_time() - began == pytest.approx(20, abs=0.5)
+        assert bench.port.of(c.HangUp)[0].caller is True
+
+
+async def test_giving_up_while_it_rings_sends_the_bye(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        with trio.move_on_after(5):
+            async with bench.switchboard.dial("500"):
+                pytest.fail("it was not answered")
+        assert (await bench.port.wait_for(c.HangUp)).caller is True
+        assert [e.reason for e in bench.ended()] == ["hangup"]
+
+
+async def test_the_socket_dies_while_it_rings(autojump_clock: MockClock) -> None:
+    async def die(bench: Bench) -> None:
+        await bench.port.wait_for(c.PlaceCall)
+        bench.port.alive = False
+        bench.switchboard.socket_lost()
+
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(die, bench)
+        with pytest.raises(ConnectionLost):
+            async with bench.switchboard.dial("500"):
+                pytest.fail("it was not answered")
+
+
+async def test_no_audio_after_the_answer_fails(autojump_clock: MockClock) -> None:
+    async def answer_badly(bench: Bench) -> None:
+        placed = await bench.port.wait_for(c.PlaceCall)
+        answer = bench.wire.describe(bench.far_end(), setup="active")
+        bench.switchboard.deliver(m.Sdp(call_id=placed.call_id, sdp=answer, sdp_type="answer", code=200))
+
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answer_badly, bench)
+        async with bench.switchboard.dial("500") as call:
+            with pytest.raises(CallEnded):
+                await call.sleep(30)
+        assert call.reason == "media_failed"
+
+
+async def test_a_dial_that_is_not_allowed_sends_nothing(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        bench.switchboard._guard.__init__(["5??"], 1, set)  # type: ignore[misc]
+        with pytest.raises(NotAllowed):
+            async with bench.switchboard.dial("900"):
+                pytest.fail("it must not be placed")
+        assert bench.port.sent == []
+
+
+async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) -> None:
+    async def rename(bench: Bench) -> None:
+        await bench.pick_up(call_id="pbx-9")
+        line = "candidate:1 1 UDP 1 192.0.2.9 9 typ host"
+        bench.switchboard.deliver(m.Candidate(call_id="pbx-9", candidates=(line,)))
+        await trio.sleep(2)
+        bench.switchboard.deliver(m.Bye(call_id="pbx-9", cseq=5))
+
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(rename, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.wait_ended()
+        assert call.reason == "remote_hangup"
+        assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="pbx-9", cseq=5)]
+
+
+async def test_a_transfer_is_taken_or_refused(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            with pytest.raises(TransferFailed):
+                await call.transfer("900")  # nobody says anything for 10 s: refused
+            assert call.state == "up"
+
+            async def take() -> None:
+                await bench.port.wait_for(c.BlindTransfer, 2)
+                bench.switchboard.deliver(m.Bye(call_id=call.id))
+
+            nursery.start_soon(take)
+            await call.transfer("501")
+        assert call.reason == "transferred"
+
+
+async def test_hold_and_resume_without_sdp_in_the_modern_dialect(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        bench.dialect = Dialect.MODERN
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.hold()
+            await call.sleep(0.1)
+            assert call.state == "held"
+            assert bench.media.legs[0].sending is False
+            with pytest.raises(Exception, match="hold"):
+                await call.hold()
+            assert call.state == "held"
+            await call.resume()
+            await call.sleep(0.1)
+            assert call.state == "up"
+            assert bench.media.legs[0].sending is True
+        assert len(bench.port.of(c.Hold)) == 1
+        assert [resume.sdp for resume in bench.port.of(c.Resume)] == [""]
+
+
+async def test_an_answered_call_outlives_the_socket_while_its_audio_does(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+            bench.port.alive = False
+            bench.switchboard.socket_lost()
+            await call.sleep(20)
+            bench.port.alive = True
+            bench.switchboard.socket_back()
+            entry = m.CallEntry(id=call.id, state="connected")
+            bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+            bench.switchboard.deliver(m.CallState(calls=(), whole=True))
+            bench.switchboard.deliver(m.CallState(calls=(), whole=True))
+            await call.sleep(20)
+        assert call.reason == "hangup"
+
+
+async def test_a_call_that_the_pbx_no_longer_knows_ends_after_the_reconnect(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+            bench.switchboard.socket_lost()
+            bench.switchboard.socket_back()
+            bench.switchboard.deliver(m.CallState(calls=(), whole=True))
+            await call.sleep(1)
+            bench.switchboard.deliver(m.CallState(calls=(), whole=True))
+            await call.wait_ended()
+        assert call.reason == "connection_lost"
+
+
