@@ -1,0 +1,169 @@
+"""The calls of the domain, out of lists that are each whole for a part of it only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+from ..events import DomainCallChanged, DomainCallEnded, DomainCallInfo
+from ..protocol.messages import CallEntry
+from .ending import Doubt
+
+CallEvent = DomainCallChanged | DomainCallEnded
+
+ENDED_STATES = frozenset({"disconnected", "terminated", "ended"})
+"""States of a call that is over, should a PBX ever say so [guess]."""
+
+TALKING_STATES = frozenset({"connected", "holding", "onhold"})
+
+OWN_GRACE = 5.0
+"""Seconds after which a call that was one of the bot's own legs may be somebody else's, as after a transfer.
+Before, it is the list that has not caught up with our hang-up."""
+
+FORGET_ENDED = 600.0
+"""Seconds for which an ended call is not believed to be there again; then its id may name another call."""
+
+FIELDS = tuple(field for field in DomainCallInfo.__struct_fields__ if field != "id")
+
+
+class Calls:
+    """What is known of each call of somebody else."""
+
+    def __init__(self, own: Callable[[CallEntry], bool], idle: Callable[[DomainCallInfo, int], bool]) -> None:
+        self._own = own
+        self._idle = idle
+        """Whether the extensions of a call are known to be in no call, told after the given turn."""
+        self._held: dict[str, DomainCallInfo] = {}
+        self._seen: dict[str, int] = {}
+        """The turn in which each held call was last told of."""
+        self._doubts: dict[str, Doubt] = {}
+        self._owned: dict[str, float] = {}
+        """Calls of the bot's own legs → when that was last so."""
+        self._ended: dict[str, tuple[float, float | None]] = {}
+        """Calls that were told as ended, oldest first → when that was, and their start."""
+        self._lists_come = False
+        self.view: Mapping[str, DomainCallInfo] = MappingProxyType(self._held)
+
+    # --- what the PBX tells ---------------------------------------------------------------------------
+
+    def told(self, entry: CallEntry, turn: int, now: float) -> list[CallEvent]:
+        """One call is there, new or changed."""
+        if self._is_own(entry, now):
+            return self._end(entry.id, now)
+        if entry.state.lower() in ENDED_STATES:
+            return self._end(entry.id, now)
+        if self._was_ended(entry, now):
+            return []
+        self._seen[entry.id] = turn
+        self._doubts.pop(entry.id, None)
+        return self._update(entry, now)
+
+    def some(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
+        """Some calls; what is not among them is not gone."""
+        return [change for entry in entries for change in self.told(entry, turn, now)]
+
+    def listed(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
+        """A list that is whole for one subscription: what it lacks may be over."""
+        self._lists_come = True
+        self._owned = {id_: when for id_, when in self._owned.items() if now - when < OWN_GRACE}
+        changes = self.some(entries, turn, now)
+        for id_ in self._held:
+            if self._seen[id_] != turn:
+                self._doubts.setdefault(id_, Doubt()).missed(now)
+        return changes + self.settle(now)
+
+    def picture(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
+        """All calls of the domain: what it lacks is over."""
+        changes = self.some(entries, turn, now)
+        gone = [id_ for id_ in self._held if self._seen[id_] != turn]
+        return changes + [change for id_ in gone for change in self._end(id_, now)]
+
+    def reconnected(self) -> None:
+        """Lists of the socket before say nothing about what lists of this one lack."""
+        self._lists_come = False
+        self._doubts = {id_: Doubt(reconnected=True) for id_ in self._held}
+
+    # --- what follows ---------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When `settle` has something to do, if nothing is told until then."""
+        return min((d.deadline for d in self._doubts.values() if d.deadline is not None), default=None)
+
+    def settle(self, now: float) -> list[CallEvent]:
+        """End the calls whose time has come."""
+        over = [id_ for id_, doubt in self._doubts.items() if doubt.over(now, idle=self._is_idle(id_))]
+        return [change for id_ in over for change in self._end(id_, now)]
+
+    def settle_idle(self, account: str, now: float) -> list[CallEvent]:
+        """An account was told to be in no call. Where the PBX sends no lists, only this shows a call's end."""
+        suspects = self._doubts if self._lists_come else self._held
+        over = [id_ for id_ in suspects if takes_part(account, self._held[id_]) and self._is_idle(id_)]
+        return [change for id_ in over for change in self._end(id_, now)]
+
+    def _is_idle(self, id_: str) -> bool:
+        return self._idle(self._held[id_], self._seen[id_])
+
+    def _update(self, entry: CallEntry, now: float) -> list[CallEvent]:
+        old = self._held.get(entry.id)
+        new = _merged(old, entry)
+        if old is None:
+            changed: tuple[str, ...] = ("added",)
+        else:
+            changed = tuple(field for field in FIELDS if getattr(old, field) != getattr(new, field))
+        if not changed:
+            return []
+        self._held[entry.id] = new
+        return [DomainCallChanged(at=now, call=new, changed=changed)]
+
+    def _end(self, id_: str, now: float) -> list[CallEvent]:
+        call = self._held.pop(id_, None)
+        if call is None:
+            return []
+        del self._seen[id_]
+        self._doubts.pop(id_, None)
+        while self._ended and now - next(iter(self._ended.values()))[0] >= FORGET_ENDED:
+            del self._ended[next(iter(self._ended))]
+        self._ended.pop(id_, None)
+        self._ended[id_] = (now, call.start)
+        return [DomainCallEnded(at=now, call=call)]
+
+    def _was_ended(self, entry: CallEntry, now: float) -> bool:
+        """A call ends once: a list that has it again is not believed, unless it is another by the same id."""
+        when, start = self._ended.get(entry.id, (-math.inf, None))
+        if now - when >= FORGET_ENDED:
+            return False
+        return start is None or entry.start is None or entry.start <= start
+
+    def _is_own(self, entry: CallEntry, now: float) -> bool:
+        if self._own(entry):
+            self._owned[entry.id] = now
+            return True
+        return now - self._owned.get(entry.id, -math.inf) < OWN_GRACE
+
+
+def takes_part(account: str, call: DomainCallInfo) -> bool:
+    """Whether an account is on one side of a call."""
+    return account in (call.from_number, call.to_number) or account in call.extensions
+
+
+def is_talking(call: DomainCallInfo) -> bool:
+    return call.connect is not None or call.state.lower() in TALKING_STATES
+
+
+def _merged(old: DomainCallInfo | None, entry: CallEntry) -> DomainCallInfo:
+    """The entry; what it leaves out stays as it was known."""
+    known = old or DomainCallInfo(id=entry.id, state="")
+    return DomainCallInfo(
+        id=entry.id,
+        state=entry.state or known.state,
+        from_number=entry.from_number or entry.from_ or known.from_number,
+        from_name=entry.from_name or known.from_name,
+        to_number=entry.to_number or entry.to or known.to_number,
+        to_name=entry.to_name or known.to_name,
+        start=known.start if entry.start is None else entry.start,
+        connect=known.connect if entry.connect is None else entry.connect,
+        extensions=entry.extensions or known.extensions,
+        recording=entry.recording,
+    )

@@ -1,0 +1,141 @@
+"""The domain: applies what the PBX says, returns what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ..events import Account, AccountChanged, ChatReceived, DomainCallInfo, Event
+from ..protocol.messages import AccountEntry, CallEntry, CallState, Chat, DomainState, Message, UserState
+from .accounts import Accounts
+from .calls import Calls, is_talking
+
+PHONES = "extensions"
+"""The type of accounts whose `calls` say whether they are in a call; an attendant has none."""
+
+
+def _nobody(entry: CallEntry) -> bool:
+    return False
+
+
+class Domain:
+    """Accounts, presence and calls of one domain, as one session hears of them.
+
+    `own`: whether an entry speaks of one of the bot's own legs; those are left out of `calls` and its events.
+    `now` is always seconds since the epoch. Nothing raises.
+    """
+
+    def __init__(self, own: Callable[[CallEntry], bool] | None = None) -> None:
+        self._accounts = Accounts()
+        self._calls = Calls(own or _nobody, self._is_idle)
+        self._turn = 0
+        """Counts what was applied, to tell what was said before from what was said after."""
+        self._idle_since: dict[str, int] = {}
+        """Accounts that were told to be in no call → in which turn that was last told."""
+        self._freed: dict[str, int] = {}
+        """Accounts that were in a call and then in none → in which turn that was last told."""
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """By account; a read-only view of what is known now."""
+        return self._accounts.view
+
+    @property
+    def calls(self) -> Mapping[str, DomainCallInfo]:
+        """Everybody else's calls by the PBX's id; a read-only view of what is known now."""
+        return self._calls.view
+
+    def apply(self, message: Message, now: float) -> list[Event]:
+        """What the message changes: AccountChanged, DomainCallChanged, DomainCallEnded, ChatReceived.
+
+        The first whole picture adds its accounts without events, as they are the state that the bot starts
+        from; its calls are events, as their ends will be.
+        """
+        self._turn += 1
+        changes: list[Event] = []
+        match message:
+            case DomainState():
+                changes += self._domain_state(message, now)
+            case UserState():
+                changes += self._user_state(message, now)
+            case CallState():
+                changes += self._call_state(message, now)
+            case Chat(src=src, dest=dest, message=text):
+                changes.append(ChatReceived(at=now, src=src, dest=dest, message=text))
+        return changes + self.tick(now)
+
+    def reconnected(self, now: float) -> None:
+        """The socket was away: from here on, what the PBX tells is compared with the state held.
+
+        Best called before the first frame of the new socket is applied, for example when the old one is lost.
+        """
+        self._calls.reconnected()
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` has something to do, unless a message comes first; None while nothing is in doubt."""
+        return self._calls.deadline
+
+    def tick(self, now: float) -> list[Event]:
+        """Ends calls that the PBX has not listed for long enough.
+
+        `apply` does it too, so that a caller without timers is only late by the pause between two frames.
+        """
+        deadline = self._calls.deadline
+        return [] if deadline is None or now < deadline else list(self._calls.settle(now))
+
+    # --- messages ---------------------------------------------------------------------------
+
+    def _domain_state(self, message: DomainState, now: float) -> list[Event]:
+        changes: list[Event] = []
+        if message.accounts is not None:
+            whole = not _was_dropped(message, "accounts")
+            changed = self._accounts.picture(message.accounts, whole, now)
+            changes += changed
+            self._note_presence(message.accounts, changed)
+        if message.calls is not None and not _was_dropped(message, "calls"):
+            changes += self._calls.picture(message.calls, self._turn, now)
+        else:
+            changes += self._calls.some(message.calls or (), self._turn, now)
+            changes += self._calls.settle(now)
+        return changes
+
+    def _user_state(self, message: UserState, now: float) -> list[Event]:
+        entry = message.account
+        change = self._accounts.told(entry, now)
+        changed = [] if change is None else [change]
+        self._note_presence((entry,), changed)
+        changes: list[Event] = [*changed]
+        if not entry.in_call:
+            changes += self._calls.settle_idle(entry.account, now)
+        return changes
+
+    def _call_state(self, message: CallState, now: float) -> Sequence[Event]:
+        if message.whole:
+            return self._calls.listed(message.calls, self._turn, now)
+        return self._calls.some(message.calls, self._turn, now)
+
+    def _note_presence(self, entries: Iterable[AccountEntry], changed: Iterable[AccountChanged]) -> None:
+        for entry in entries:
+            if not entry.in_call:
+                self._idle_since[entry.account] = self._turn
+            else:
+                self._idle_since.pop(entry.account, None)
+        for change in changed:
+            if change.changed == ("removed",):
+                self._idle_since.pop(change.account.account, None)
+                self._freed.pop(change.account.account, None)
+            elif "in_call" in change.changed and not change.account.in_call:
+                self._freed[change.account.account] = self._turn
+
+    def _is_idle(self, call: DomainCallInfo, turn: int) -> bool:
+        """Its extensions, and it has any, were told after the turn to be in no call (see `ending`)."""
+        named = {*call.extensions, call.from_number, call.to_number}
+        phones = [name for name in named if (a := self.accounts.get(name)) is not None and a.type == PHONES]
+        if not phones or any(self._idle_since.get(name, 0) <= turn for name in phones):
+            return False
+        return is_talking(call) or any(self._freed.get(name, 0) > turn for name in phones)
+
+
+def _was_dropped(message: DomainState, field: str) -> bool:
+    """An entry of this list could not be read; then what the list lacks is not gone."""
+    return any(error.field.startswith(field) for error in message.dropped)
