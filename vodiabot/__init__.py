@@ -1,1 +1,54 @@
-"""vodiabot: an engine for bots that live on an extension of a Vodia PBX."""
+"""vodiabot: an engine for bots that live on an extension of a Vodia PBX.
+
+The public names: what plugins import. See docs/plugins.md.
+"""
+
+from . import errors, events
+from .bot import Bot
+from .calls import Call
+from .errors import (
+    Busy,
+    CallEnded,
+    ConnectionLost,
+    DialError,
+    DialFailed,
+    IllegalMove,
+    MediaError,
+    NoAnswer,
+    NotAllowed,
+    NotPermitted,
+    Rejected,
+    SourceError,
+    SpeechUnavailable,
+    TransferFailed,
+    VodiabotError,
+)
+from .plugins import hookimpl
+from .ports import Recording
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bot",
+    "Busy",
+    "Call",
+    "CallEnded",
+    "ConnectionLost",
+    "DialError",
+    "DialFailed",
+    "IllegalMove",
+    "MediaError",
+    "NoAnswer",
+    "NotAllowed",
+    "NotPermitted",
+    "Recording",
+    "Rejected",
+    "SourceError",
+    "SpeechUnavailable",
+    "TransferFailed",
+    "VodiabotError",
+    "__version__",
+    "errors",
+    "events",
+    "hookimpl",
+]

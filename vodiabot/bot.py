@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -76,6 +77,7 @@ class Line:
             publish=bot.publish_call,
             guard=bot.guard,
             on_other_dialect=self._try_other_dialect,
+            wall=bot.wall,
         )
 
     async def wait_up(self) -> None:
@@ -107,12 +109,12 @@ class Line:
         self.up = True
         self._change()
         self.switchboard.socket_back()
-        self._bot.line_changed(self, ev.SessionUp(at=time.time(), extension=self.user, reason=reason))
+        self._bot.line_changed(self, ev.SessionUp(at=self._bot.wall(), extension=self.user, reason=reason))
 
     def _on_down(self, reason: str) -> None:
         self.up = False
         self.switchboard.socket_lost()
-        self._bot.line_changed(self, ev.SessionDown(at=time.time(), extension=self.user, reason=reason))
+        self._bot.line_changed(self, ev.SessionDown(at=self._bot.wall(), extension=self.user, reason=reason))
 
 
 class Bot:
@@ -125,8 +127,11 @@ class Bot:
         plugins: Sequence[LoadedPlugin] = (),
         media: Callable[[], AbstractAsyncContextManager[MediaPort]],
         make_session: MakeSession = Session,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch."""
         self.config = config
+        self.wall = wall
         self.dialect_memory = DialectMemory(config.bot.state_dir, f"{config.pbx.url} {config.pbx.domain}")
         self.domain = Domain(own=self._owns)
         self.guard = DialGuard(
@@ -141,6 +146,7 @@ class Bot:
         self._nursery: trio.Nursery | None = None
         self._leave = trio.Event()
         self._leave_now = trio.Event()
+        self._domain_news = trio.Event()
 
     # --- the life of the bot -----------------------------------------------------------------------------------------
 
@@ -152,6 +158,7 @@ class Bot:
         async with self._open_media() as media, trio.open_nursery() as nursery:
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
             await nursery.start(self.host.run)
+            nursery.start_soon(self._domain_clock)
             await self.host.call_and_wait("bot_started")
             async with trio.open_nursery() as lines:
                 self._nursery = nursery
@@ -170,6 +177,17 @@ class Bot:
         if self._leave.is_set():
             self._leave_now.set()
         self._leave.set()
+
+    async def _domain_clock(self) -> None:
+        """The domain is pure: it says until when it wants to be asked again."""
+        while True:
+            self._domain_news = trio.Event()
+            deadline = self.domain.deadline
+            with trio.move_on_after(math.inf if deadline is None else max(0.0, deadline - self.wall())):
+                await self._domain_news.wait()
+                continue
+            for event in self.domain.tick(self.wall()):
+                self._publish(event)
 
     async def _run_line(self, line: Line, *, task_status: trio.TaskStatus[None]) -> None:
         """The session outlives the switchboard even when all is cancelled, so that the last bye finds a socket."""
@@ -280,25 +298,23 @@ class Bot:
         bound = None if handler is None else partial(handler, bot=self)
         return Route(plugin=chosen.plugin, handler=bound, fallback=chosen.fallback)
 
-    def publish_call(self, hook: str, *, call: Call, event: Event) -> None:
+    def publish_call(self, *, call: Call, event: Event) -> None:
         """Something about a leg of ours."""
-        self.host.publish(hook, call=call, event=event, bot=self)
-        self._tell_listeners(event)
+        self._publish(event, call=call)
 
     def publish_frame(self, extension: str, text: str) -> None:
         """A frame, as it came."""
         if self.host.wants("frame_received") or self._listeners:
-            frame = ev.FrameReceived(at=time.time(), extension=extension, text=text)
-            self.host.publish("frame_received", frame=frame, bot=self)
-            self._tell_listeners(frame)
+            self._publish(ev.FrameReceived(at=self.wall(), extension=extension, text=text))
 
     def heard(self, line: Line, message: m.Message) -> None:
         """The domain listens to one session only, so that nothing is told twice; chat comes to each."""
         if self._leader is None:
             self._leader = line
         if line is self._leader or isinstance(message, m.Chat):
-            for event in self.domain.apply(message, time.time()):
-                self._publish_domain(event)
+            for event in self.domain.apply(message, self.wall()):
+                self._publish(event)
+            self._domain_news.set()
 
     def line_changed(self, line: Line, event: ev.SessionUp | ev.SessionDown) -> None:
         """A session went up or down; the domain's leader is always one that is up, if any is."""
@@ -309,24 +325,14 @@ class Bot:
             heir = next((other_line for other_line in self.lines if other_line.up), None)
             if heir is not None:
                 self._lead(heir)
-        hook = "session_up" if isinstance(event, ev.SessionUp) else "session_down"
-        self.host.publish(hook, extension=line.user, reason=event.reason, event=event, bot=self)
-        self._tell_listeners(event)
+        self._publish(event)
 
     def _lead(self, line: Line) -> None:
         self._leader = line
-        self.domain.reconnected(time.time())
+        self.domain.reconnected(self.wall())
 
-    def _publish_domain(self, event: Event) -> None:
-        match event:
-            case ev.AccountChanged(account=account):
-                self.host.publish("account_changed", account=account, event=event, bot=self)
-            case ev.DomainCallChanged(call=call):
-                self.host.publish("domain_call_changed", domain_call=call, event=event, bot=self)
-            case ev.DomainCallEnded(call=call):
-                self.host.publish("domain_call_ended", domain_call=call, event=event, bot=self)
-            case ev.ChatReceived():
-                self.host.publish("chat_received", message=event, event=event, bot=self)
+    def _publish(self, event: Event, **objects: Any) -> None:
+        self.host.publish_event(event, **objects)
         self._tell_listeners(event)
 
     def _tell_listeners(self, event: Event) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 
 class IceCandidate(msgspec.Struct, frozen=True):
-    """One ICE candidate; `candidate` is the line without `a=`: `candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host`."""
+    """One ICE candidate; `candidate` is the line without `a=`: `candidate:1 1 UDP 2130706431 192.0.2.1 50 typ host`."""
 
     candidate: str
     sdp_mid: str = "0"

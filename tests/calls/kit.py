@@ -11,6 +11,7 @@ import trio
 from vodiabot import events
 from vodiabot.calls import Call, DialGuard, Route, Settings, Switchboard
 from vodiabot.errors import ConnectionLost
+from vodiabot.plugins.event_hooks import hook_call
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
 from vodiabot.protocol.dialects import Dialect
@@ -51,7 +52,7 @@ class Bench:
         self.wire = Wire()
         self.media = VirtualMedia(self.wire)
         self.port = RecordedPort()
-        self.told: list[tuple[str, events.Event]] = []
+        self.told: list[events.Event] = []
         self.calls: list[Call] = []
         self.route: Route | None = None
         self.dialect: Dialect | None = Dialect.CLASSIC
@@ -66,17 +67,17 @@ class Bench:
             wall=trio.current_time,
         )
 
-    def _publish(self, hook: str, *, call: Call, event: events.Event) -> None:
+    def _publish(self, *, call: Call, event: events.Event) -> None:
         if call not in self.calls:
             self.calls.append(call)
-        self.told.append((hook, event))
+        self.told.append(event)
 
     @property
     def hooks(self) -> list[str]:
-        return [hook for hook, _ in self.told]
+        return [hook_call(event)[0] for event in self.told]
 
     def ended(self) -> list[events.CallEnded]:
-        return [event for _, event in self.told if isinstance(event, events.CallEnded)]
+        return [event for event in self.told if isinstance(event, events.CallEnded)]
 
     def on_call(self, handler: Callable[..., Any], fallback: str = "") -> None:
         self.route = Route(plugin="test", handler=handler, fallback=fallback)

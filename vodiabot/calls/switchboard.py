@@ -42,7 +42,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 class Publish(Protocol):
     """Hands an event to the plugins; never blocks."""
 
-    def __call__(self, hook: str, *, call: Call, event: events.Event) -> None: ...
+    def __call__(self, *, call: Call, event: events.Event) -> None: ...
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ class Switchboard:
         self._reconciling = {leg for leg in self._views if leg.ended is None}
 
     async def drain(self, timeout: float) -> None:
-        """Take no new calls, let running ones end for up to `timeout` seconds, then hang up; returns when none is left."""
+        """No new calls; running ones may go on for `timeout` seconds, then they are hung up. Returns when none is left."""
         self._draining = True
         with trio.move_on_after(timeout):
             for leg in list(self._views):
@@ -281,13 +281,13 @@ class Switchboard:
                 self._legs[new] = leg
             case steps.RemoteNamed(name=name, number=number):
                 call.remote = Party(normalise(number) or call.remote.number, name or call.remote.name)
-                self._tell("call_changed", call, events.CallChanged(at=at, call_id=call.id, what="remote"))
+                self._tell(call, events.CallChanged(at=at, call_id=call.id, what="remote"))
             case steps.LegRinging(early_media=early):
-                self._tell("call_ringing", call, events.CallRinging(at=at, call_id=call.id, early_media=early))
+                self._tell(call, events.CallRinging(at=at, call_id=call.id, early_media=early))
             case steps.LegAnswered():
-                self._tell("call_answered", call, events.CallAnswered(at=at, call_id=call.id))
+                self._tell(call, events.CallAnswered(at=at, call_id=call.id))
             case steps.LegChanged(what=what):
-                self._tell("call_changed", call, events.CallChanged(at=at, call_id=call.id, what=what))
+                self._tell(call, events.CallChanged(at=at, call_id=call.id, what=what))
             case steps.LegEnded():
                 self._ended(leg, call, fact)
 
@@ -305,10 +305,10 @@ class Switchboard:
             answered=leg.answered is not None,
             duration=call.duration,
         )
-        self._tell("call_ended", call, event)
+        self._tell(call, event)
 
-    def _tell(self, hook: str, call: Call, event: events.Event) -> None:
-        self._publish(hook, call=call, event=event)
+    def _tell(self, call: Call, event: events.Event) -> None:
+        self._publish(call=call, event=event)
 
     # --- frames ------------------------------------------------------------------------------------------------------
 
