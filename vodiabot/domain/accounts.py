@@ -23,13 +23,13 @@ class Accounts:
         Of the first whole one the accounts that were not known yet are no events: they are the state that the
         bot starts from. An empty one says nothing, as no domain is without accounts.
         """
-        first = not self._pictured
+        told_of = None if self._pictured else set(self._held)
         changes: list[AccountChanged] = []
         named: set[str] = set()
         for entry in entries:
             named.add(entry.account)
             change = self.told(entry, now)
-            if change is not None and not (first and change.changed == ("added",)):
+            if change is not None and (told_of is None or entry.account in told_of):
                 changes.append(change)
         if whole and named:
             changes += self._removed(named, now)
