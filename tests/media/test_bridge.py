@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -170,6 +171,25 @@ async def test_the_switch_interval_is_the_callers_and_given_back() -> None:
     assert sys.getswitchinterval() == before
     async with open_media():
         assert sys.getswitchinterval() == before
+
+
+async def test_opening_in_a_cancelled_scope_leaves_nothing() -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async with open_media():
+            await trio.lowlevel.checkpoint()
+    assert media_threads() == []
+
+
+async def test_work_posted_as_the_loop_ends_is_told() -> None:
+    """The race: it was posted, and the loop ended before it began."""
+    async with open_media() as engine:
+        loop = engine._loop
+        loop.post(loop._stop.set)
+        with trio.fail_after(PATIENCE):
+            for _ in range(200):
+                with suppress(MediaError):
+                    await loop.run(lambda: asyncio.sleep(0))
 
 
 @pytest.mark.parametrize("codecs", [[], ["speex"]])

@@ -178,8 +178,9 @@ async def test_what_cannot_be_played_is_named(what: object) -> None:
             await a.leg.play(what)
 
 
-async def test_a_blocked_trio_thread_loses_no_audio(tmp_path: Path) -> None:
-    async with open_media() as engine, call(engine) as (a, b):
+@pytest.mark.parametrize("use_uvloop", [False, True])
+async def test_a_blocked_trio_thread_loses_no_audio(use_uvloop: bool, tmp_path: Path) -> None:
+    async with open_media(use_uvloop=use_uvloop) as engine, call(engine) as (a, b):
 
         async def block() -> None:
             await trio.sleep(0.5)
@@ -327,6 +328,14 @@ async def test_candidates_that_come_early_are_kept() -> None:
         await b.heard.up(7)
 
 
+async def test_a_machine_without_network_calls_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: [])
+    async with open_media() as engine:
+        a, b = end(engine, "a"), end(engine, "b")
+        await connect(a, b)
+        assert all("127.0.0.1" in e.candidate.candidate for e in a.heard.candidates if e.candidate)
+
+
 async def test_an_answer_marked_actpass_by_a_classic_pbx() -> None:
     async with open_media() as engine:
         a, b = end(engine, "a"), end(engine, "b")
@@ -404,6 +413,29 @@ async def test_a_new_generation_goes_on_with_what_plays_and_records(tmp_path: Pa
     on = np.flatnonzero(sounding(samples, rate)) * rate // 100
     for part in (samples[on[10] : on[50]], samples[on[-50] : on[-10]]):
         assert loudest_hz(part, rate) == pytest.approx(1000, abs=3)
+
+
+async def test_a_new_offer_may_reorder_the_codecs_but_not_take_ours_away(tmp_path: Path) -> None:
+    """aiortc's sender stays with its codec, so our answer has to say so; without it, only a new connection helps."""
+    async with open_media(codecs=CODECS) as engine:
+        a, b = end(engine, "a"), end(engine, "b", ["PCMU", "PCMA"])
+        offer = await a.leg.make_offer(1)
+        await a.leg.apply_answer(1, await b.leg.make_answer(1, offer))
+        await b.heard.up(1)
+        await a.heard.up(1)
+        head = next(line for line in offer.split("\r\n") if line.startswith("m=audio"))
+        numbers = head.split()[3:]
+        assert {"0", "8"} <= set(numbers)
+        reordered = offer.replace(head, " ".join([*head.split()[:3], "8", "0"]))
+        answer = await b.leg.make_answer(1, reordered)
+        assert "SAVPF 0 8\r\n" in answer
+        with pytest.raises(SdpError, match="PCMU"):
+            await b.leg.make_answer(1, offer.replace(head, " ".join([*head.split()[:3], "8"])))
+        await recorded_while(a, tmp_path / "x.wav", b.leg.play, tone(1000, 1), seconds=0.8)
+        assert loudest_hz(*read_wav(tmp_path / "x.wav")) == pytest.approx(1000, abs=2)
+        answer = await b.leg.make_answer(1, offer)
+        assert "SAVPF 0 8\r\n" in answer
+        assert b.heard.ups == [1]
 
 
 async def test_an_unanswered_offer_is_replaced_by_the_other_sides() -> None:

@@ -59,6 +59,47 @@ a=setup:active\r
 """
 
 
+CHROMIUM = """v=0
+o=- 9144204148552501996 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+a=extmap-allow-mixed
+a=msid-semantic: WMS 1f8f68b5-55a9-4768-87f8-c9b397a29cbe
+m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=ice-ufrag:tWX4
+a=ice-pwd:wc0D8pt1+CPa8eqilfIIx1td
+a=ice-options:trickle
+a=fingerprint:sha-256 B5:EA:41:2E:C4:92:B2:1E:9B:67:95:AE:AD:C4:8D:39:1B:7A:50:72:B1:58:81:C2:E3:A9:7C:63:95:D9:6C:8F
+a=setup:actpass
+a=mid:0
+a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level
+a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
+a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
+a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
+a=sendrecv
+a=msid:1f8f68b5-55a9-4768-87f8-c9b397a29cbe ca4dd480-6f53-4277-9876-a251ae1a5b93
+a=rtcp-mux
+a=rtcp-rsize
+a=rtcp-xr:rcvr-rtt=all
+a=rtpmap:111 opus/48000/2
+a=rtcp-fb:111 transport-cc
+a=fmtp:111 minptime=10;useinbandfec=1
+a=rtpmap:63 red/48000/2
+a=fmtp:63 111/111
+a=rtpmap:9 G722/8000
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:13 CN/8000
+a=rtpmap:110 telephone-event/48000
+a=rtpmap:126 telephone-event/8000
+a=ssrc:4006423947 cname:46iZFwMigA5koNaT
+a=ssrc:4006423947 msid:1f8f68b5-55a9-4768-87f8-c9b397a29cbe ca4dd480-6f53-4277-9876-a251ae1a5b93
+"""
+
+
 def without(pattern: str, text: str = OFFER) -> str:
     return "\n".join(line for line in text.split("\n") if not re.match(pattern, line))
 
@@ -95,6 +136,14 @@ def test_any_line_ending(ending: str) -> None:
 def test_setup(role: str, setup: str | None, expected: str) -> None:
     text = without("a=setup", OFFER) + (f"a=setup:{setup}\n" if setup else "")
     assert f"a=setup:{expected}\r\n" in read_remote(text, role).text  # type: ignore[arg-type]
+
+
+def test_an_offer_of_chromium() -> None:
+    remote = read_remote(CHROMIUM, "offer")
+    assert remote.codecs == ("opus", "g722", "pcmu", "pcma")
+    assert "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8\r\n" in remote.text
+    assert "a=candidate" not in remote.text  # trickled, and names of mDNS
+    assert remote.audio.mid == "0"
 
 
 def test_session_level_attributes_hold_for_the_audio() -> None:

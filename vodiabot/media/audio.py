@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import soxr
+
+from ..errors import UsageError
 
 Samples: TypeAlias = npt.NDArray[np.int16]
 """Mono, full scale ±32767."""
@@ -19,6 +22,17 @@ AUDIO_RATES = {"opus": 48000, "G722": 16000, "PCMU": 8000, "PCMA": 8000}
 """Samples a second that each codec takes. (G722's RTP clock is 8000 all the same: RFC 3551.)"""
 
 NOTHING: Samples = np.zeros(0, np.int16)
+
+
+def codec_names(names: Sequence[str]) -> tuple[str, ...]:
+    """In the spelling of `AUDIO_RATES`. Raises UsageError."""
+    known = {name.lower(): name for name in AUDIO_RATES}
+    wrong = next((n for n in names if n.lower() not in known), None)
+    if not names:
+        raise UsageError("at least one codec is needed")
+    if wrong is not None:
+        raise UsageError(f"codec {wrong!r} is not known; there are {', '.join(AUDIO_RATES)}")
+    return tuple(dict.fromkeys(known[n.lower()] for n in names))
 
 
 def silence(n: int) -> Samples:

@@ -13,18 +13,18 @@ import logging
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import trio
 import uvloop
 
-from ..errors import CallEnded, MediaError, UsageError
+from ..errors import CallEnded, MediaError
 from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaStats, Recording
-from .audio import AUDIO_RATES
+from .audio import codec_names
 from .ice import ice_servers_of
 from .leg import Description, Leg
 from .peer import PeerOptions
@@ -53,7 +53,7 @@ class _Job(Generic[T]):
         self._make, self._tell = make, tell
         self._task: asyncio.Task[None] | None = None
         self._value: T | None = None
-        self._error: BaseException | None = None
+        self._error: BaseException | None = MediaError("the media engine is closed")  # until it has run
 
     def start(self) -> asyncio.Task[None]:
         self._task = asyncio.ensure_future(self._run())
@@ -68,6 +68,7 @@ class _Job(Generic[T]):
     async def _run(self) -> None:
         try:
             self._value = await self._make()
+            self._error = None
         except Exception as exc:  # noqa: BLE001 (raised again by `result`, on the trio side)
             self._error = exc
         except asyncio.CancelledError:
@@ -79,7 +80,7 @@ class _Job(Generic[T]):
         self._tell()
 
     def result(self) -> T:
-        """What the coroutine returned or raised; once it has been told."""
+        """What the coroutine returned or raised; once it has been told, or the loop has ended."""
         if self._error is not None:
             raise self._error
         return self._value  # type: ignore[return-value]
@@ -89,20 +90,24 @@ class _Job(Generic[T]):
 
 
 class _Loop:
-    """An asyncio loop in a thread of its own, and what runs on it."""
+    """An asyncio loop in a thread of its own, what runs on it, and the threads that read and write files for it."""
 
     def __init__(self, *, use_uvloop: bool) -> None:
         self._use_uvloop = use_uvloop
         self._token = trio.lowlevel.current_trio_token()
+        self.files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="vodiabot-files")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._jobs: set[asyncio.Task[None]] = set()
+        self._waiting: set[trio.Event] = set()
+        self._ending = False
         self._ready, self._ended = trio.Event(), trio.Event()
         self._thread = threading.Thread(target=self._main, name="vodiabot-media", daemon=True)
 
     async def start(self) -> None:
         self._thread.start()
-        await self._ready.wait()
+        with trio.CancelScope(shield=True):  # of milliseconds; a thread half begun could not be ended
+            await self._ready.wait()
 
     def _main(self) -> None:
         try:
@@ -113,13 +118,18 @@ class _Loop:
             logger.exception("the media loop died")
         finally:
             self._loop = None
-            self.to_trio(self._ready.set)
-            self.to_trio(self._ended.set)
+            self.files.shutdown(wait=True, cancel_futures=True)
+            self.to_trio(self._over)
+
+    def _over(self) -> None:
+        for event in (self._ready, self._ended, *self._waiting):
+            event.set()
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.to_trio(self._ready.set)
         await self._stop.wait()
+        self._ending = True
         for task in self._jobs:
             task.cancel()
         if self._jobs:
@@ -146,6 +156,14 @@ class _Loop:
         job: _Job[T] = _Job(make, lambda: self.to_trio(done.set))
         if not self.post(self._start, job):
             raise MediaError("the media engine is closed")
+        self._waiting.add(done)
+        try:
+            await self._outcome(job, done, cancellable)
+        finally:
+            self._waiting.discard(done)
+        return job.result()
+
+    async def _outcome(self, job: _Job[Any], done: trio.Event, cancellable: bool) -> None:
         try:
             await done.wait()
         except trio.Cancelled:
@@ -156,9 +174,10 @@ class _Loop:
             if grace.cancelled_caught:
                 logger.error("a cancelled piece of audio did not end within %g s", GRACE_SECONDS)
             raise
-        return job.result()
 
     def _start(self, job: _Job[Any]) -> None:
+        if self._ending:
+            return  # `_over` tells it
         task = job.start()
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
@@ -183,7 +202,7 @@ class BridgedLeg:
     ) -> None:
         self.label = label
         self._engine, self._loop, self._on_event = engine, engine._loop, on_event
-        self._leg = Leg(label, options, engine._threads, self._tell)
+        self._leg = Leg(label, options, engine._loop.files, self._tell)
         self._closed = False
         self._negotiating = 0
         self._held: deque[MediaEvent] = deque()
@@ -206,7 +225,7 @@ class BridgedLeg:
         self._flush()
 
     def _flush(self) -> None:
-        """Events wait while a description is being made: what follows from it comes after it."""
+        """Events wait while a description is being made or applied: what follows from it comes after it."""
         while self._held and not self._negotiating:
             event = self._held.popleft()
             if self._closed:
@@ -216,15 +235,20 @@ class BridgedLeg:
             except Exception:
                 logger.exception("%s: the handler of %r failed", self.label, event)
 
-    async def _describe(self, generation: int, make: Callable[[], Coroutine[Any, Any, Description]]) -> str:
+    @contextmanager
+    def _before_its_events(self) -> Iterator[None]:
         self._negotiating += 1
         try:
-            made = await self._loop.run(make)
-            self._held.extend(LocalCandidate(generation, c) for c in (*made.candidates, None))
+            yield
         finally:
             self._negotiating -= 1
             # After the caller's next step, so that it has its description first.
             self._loop.to_trio(self._flush)
+
+    async def _describe(self, generation: int, make: Callable[[], Coroutine[Any, Any, Description]]) -> str:
+        with self._before_its_events():
+            made = await self._loop.run(make)
+            self._held.extendleft(LocalCandidate(generation, c) for c in (None, *reversed(made.candidates)))
         return made.sdp
 
     # --- ports.MediaLeg ---
@@ -239,7 +263,8 @@ class BridgedLeg:
 
     async def apply_answer(self, generation: int, answer: str) -> None:
         """See `ports.MediaLeg.apply_answer`."""
-        await self._loop.run(lambda: self._leg.apply_answer(generation, answer))
+        with self._before_its_events():
+            await self._loop.run(lambda: self._leg.apply_answer(generation, answer))
 
     async def add_candidate(self, generation: int, candidate: IceCandidate | None) -> None:
         """See `ports.MediaLeg.add_candidate`."""
@@ -302,7 +327,6 @@ class MediaEngine:
 
     def __init__(self, loop: _Loop, options: PeerOptions, max_legs: int | None) -> None:
         self._loop, self._options, self._max_legs = loop, options, max_legs
-        self._threads = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="vodiabot-files")
         self._legs: set[BridgedLeg] = set()
         self._closed = False
 
@@ -321,7 +345,7 @@ class MediaEngine:
             raise MediaError(f"{self._max_legs} calls have audio already")
         options = self._options
         if codecs is not None:
-            chosen = _codec_names(codecs)
+            chosen = codec_names(codecs)
             chosen = tuple(c for c in chosen if c in options.codecs) or chosen
             options = PeerOptions(chosen, options.ice_servers)
         leg = BridgedLeg(self, label, on_event, options)
@@ -341,18 +365,6 @@ class MediaEngine:
                 for leg in list(self._legs):
                     nursery.start_soon(leg.aclose)
             await self._loop.aclose()
-            self._threads.shutdown(wait=True, cancel_futures=True)
-
-
-def _codec_names(names: Sequence[str]) -> tuple[str, ...]:
-    """In the spelling of `AUDIO_RATES`. Raises UsageError."""
-    known = {name.lower(): name for name in AUDIO_RATES}
-    wrong = next((n for n in names if n.lower() not in known), None)
-    if not names:
-        raise UsageError("at least one codec is needed")
-    if wrong is not None:
-        raise UsageError(f"codec {wrong!r} is not known; there are {', '.join(AUDIO_RATES)}")
-    return tuple(dict.fromkeys(known[n.lower()] for n in names))
 
 
 @asynccontextmanager
@@ -373,7 +385,7 @@ async def open_media(
     gaps in the audio that a plugin makes which computes in pure Python. It holds for the whole process, so it
     is the caller's decision. Raises UsageError for a wrong codec or server.
     """
-    options = PeerOptions(_codec_names(codecs), ice_servers_of(ice_servers))
+    options = PeerOptions(codec_names(codecs), ice_servers_of(ice_servers))
     before = sys.getswitchinterval()
     loop = _Loop(use_uvloop=use_uvloop)
     engine = MediaEngine(loop, options, max_legs)

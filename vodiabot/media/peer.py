@@ -132,7 +132,9 @@ class Peer:
         """Can this connection go on with that offer? Not with other keys, nor while an offer of ours is
         out."""
         known = self.remote.identity if self.remote else None
-        return not self._over and self._pc.signalingState == "stable" and known == offer.identity
+        # have-remote-offer: an answer to an earlier offer was given up halfway.
+        free = self._pc.signalingState in ("stable", "have-remote-offer")
+        return not self._over and free and known == offer.identity
 
     def _described(self, offer: RemoteSdp | None) -> str:
         version = self._origin.next()
@@ -197,7 +199,10 @@ class Peer:
             return
         parsed = candidate_from_sdp(clean)
         parsed.sdpMid = INTERNAL_MID
-        await self._pc.addIceCandidate(parsed)
+        try:
+            await self._pc.addIceCandidate(parsed)
+        except Exception as exc:
+            logger.warning("candidate left out: %s (%s)", clean, exc, exc_info=True)
 
     def _is_for_refused_media(self, candidate: IceCandidate, remote: RemoteSdp) -> bool:
         others = {m.mid for m in remote.m_lines if m.mid} - {remote.audio.mid}
