@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vodiabot import Call, errors, hookimpl
+from vodiabot import Call, SpeechUnavailable, hookimpl
 
 SHIPPED = Path(__file__).parent / "greeting.wav"
 """The greeting that comes with the plugin; ORIGIN tells how it was made."""
@@ -45,7 +45,7 @@ async def _greet(call: Call, config: Config, log: Any) -> None:
     if config.file is None and config.text and config.can_speak:
         try:
             await call.say(config.text)
-        except errors.SpeechUnavailable as exc:
+        except SpeechUnavailable as exc:
             config.can_speak = False
             log.warning("the shipped greeting is played instead of the text", why=str(exc))
         else:

@@ -231,6 +231,7 @@ async def test_overflow_with_call_events_is_a_loud_quarantine(autojump_clock: An
             host.publish("call_ended", **ended("d"))
             host.publish("call_ended", **ended("e"))
             await trio.sleep(1)
+            assert stuck.cleaned_up == 1, "what hangs is cancelled at once, not when the bot ends"
             bad, fine = host.states()
     assert (bad.state, bad.queued, stuck.cleaned_up, stuck.heard) == ("quarantined", 0, 1, [])
     assert "3 events wait" in bad.reason
@@ -347,6 +348,19 @@ async def test_stopping_reaches_a_plugin_that_is_far_behind(autojump_clock: Any)
     assert trio.current_time() - start <= 3 * 6
     (line,) = lines("error")
     assert line["events_lost"] == 10
+
+
+async def test_two_who_wait_behind_a_slow_plugin_are_both_let_go(autojump_clock: Any) -> None:
+    class FarBehind(SlowPlugin, LifeCycle):
+        """A minute of work waits for it."""
+
+    async with running(FarBehind(), hook_timeout=6) as host:
+        for number in range(12):
+            host.publish("call_ended", **ended(str(number)))
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(host.call_and_wait, "bot_started")
+                nursery.start_soon(host.call_and_wait, "bot_stopping")
 
 
 async def test_cancellation_leaves_nothing_behind(autojump_clock: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_the_first_folder_wins_and_the_shipped_one_comes_last(tmp_path: Path) ->
     )
     assert not problems
     assert [Path(p.origin).parent.name for p in loaded] == ["mine", "shipped"]
+    assert [p.version for p in loaded] == ["", metadata.version("vodiabot")]
 
 
 def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
@@ -333,7 +335,8 @@ def test_an_empty_section_without_a_model_is_harmless(tmp_path: Path) -> None:
 
 def test_problems_for_check_name_the_plugin_once(tmp_path: Path) -> None:
     write(tmp_path, "plugins/bad.py", "1 / 0\n")
-    _, (problem,) = load(tmp_path, '[plugins]\npath = ["plugins"]\nenabled = ["bad"]\n')
-    (told,) = problem.problems()
+    _, problems = load(tmp_path, '[plugins]\npath = ["plugins"]\nenabled = ["bad", "gone"]\n')
+    told, gone = (p for problem in problems for p in problem.problems())
+    assert gone.message.startswith('there is no plugin "gone" in ')
     assert told.message == "plugin bad: it can't be imported: ZeroDivisionError: division by zero"
     assert (told.file, told.line) == (str(tmp_path / "plugins/bad.py"), 1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 GROUP = "vodiabot.plugins"
@@ -26,10 +26,14 @@ class Found:
     path: Path | None = None
     """`NAME.py`, or `NAME/__init__.py`."""
     entry_point: EntryPoint | None = None
+    shipped: bool = False
+    """It comes with vodiabot."""
 
     @property
     def version(self) -> str:
-        """Of the distribution; "" for a file."""
+        """Of the distribution; "" for a file of the operator's own."""
+        if self.shipped:
+            return _own_version()
         dist = self.entry_point.dist if self.entry_point else None
         return dist.version if dist else ""
 
@@ -65,7 +69,7 @@ class Places:
         if (found := self._installed_as(name)) is not None:
             return found
         if self._shipped is not None and (found := _in_folder(self._shipped, name)) is not None:
-            return found
+            return replace(found, shipped=True)
         raise NotFound(f'there is no plugin "{name}"{self._where_it_was_sought()}')
 
     def names(self) -> set[str]:
@@ -83,6 +87,13 @@ class Places:
     def _where_it_was_sought(self) -> str:
         folders = [f"{f}{'' if f.is_dir() else ' (which does not exist)'}" for f in self._folders]
         return f" in {', '.join(folders)} or" * bool(folders) + " among the installed packages"
+
+
+def _own_version() -> str:
+    try:
+        return version("vodiabot")
+    except PackageNotFoundError:  # run from a checkout that isn't installed
+        return ""
 
 
 def _in_folder(folder: Path, name: str) -> Found | None:

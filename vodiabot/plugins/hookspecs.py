@@ -57,7 +57,7 @@ async def bot_started(bot: Bot, config: Config, log: Log) -> None:
 
 @hookspec
 async def bot_stopping(bot: Bot, config: Config, log: Log) -> None:
-    """Once, as the last one, when all calls have ended. Not called if the process is killed."""
+    """Once, as the last one, when all calls have ended. Not called if the bot is killed, or leaves by an error."""
 
 
 @hookspec

@@ -25,7 +25,7 @@ class PluginProblem:
     def problems(self) -> list[Problem]:
         """For `vodiabot check`: the same, with the plugin's name in the message."""
         p = self.problem
-        if p.key.startswith(("plugin.", "route[")):
+        if p.key.startswith(("plugin.", "plugins.", "route[")):
             return [p]
         return [Problem(p.file, p.line, p.key, f"plugin {self.plugin}: {p.message}")]
 
