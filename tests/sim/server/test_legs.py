@@ -1,0 +1,275 @@
+"""The PBX's audio with real clients on the same loop, without signalling: what goes in at one leg comes out at another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.sim.client_media import RATE, Audio, Samples, level, loudest_hz, tone
+from tests.sim.server.test_dtmf import press
+from vodiabot.sim.core import effects
+from vodiabot.sim.server.legs import Legs
+from vodiabot.sim.server.sdp import CODECS
+from vodiabot.sim.server.tones import MUSIC_HZ
+
+pytestmark = pytest.mark.audio
+
+PATIENCE = 10.0
+
+
+class Scene:
+    """Legs, and clients that talk to them."""
+
+    def __init__(self, codecs: tuple[str, ...] = CODECS) -> None:
+        self.news: list[effects.MediaNews] = []
+        self.legs = Legs(codecs, self.news.append)
+        self.clients: dict[str, Audio] = {}
+
+    async def until(self, kind: type, leg: str, peer: int = 1) -> Any:
+        def found() -> Any:
+            return next((n for n in self.news if isinstance(n, kind) and (n.leg, getattr(n, "peer", 1)) == (leg, peer)), None)
+
+        await eventually(lambda: found() or self.failure(leg))
+        assert not self.failure(leg), self.failure(leg)
+        return found()
+
+    def failure(self, leg: str) -> str:
+        return next((n.error for n in self.news if isinstance(n, effects.MediaFailed) and n.leg == leg), "")
+
+    async def call(self, leg: str, codec: str, feed: effects.Feed, pbx_offers: bool = False, peer: int = 1) -> Audio:
+        """A client on this leg, its audio up."""
+        client = self.clients[leg] = Audio((codec,), lambda c: self._candidate(leg, c))
+        self.legs.do(effects.SetFeed(leg, feed))
+        if pbx_offers:
+            self.legs.do(effects.MakeOffer(leg, peer))
+            answer = await client.answer((await self.until(effects.OfferReady, leg, peer)).sdp)
+            self.legs.do(effects.ApplyAnswer(leg, peer, answer))
+        else:
+            self.legs.do(effects.MakeAnswer(leg, peer, await client.offer()))
+            await client.accept((await self.until(effects.AnswerReady, leg, peer)).sdp)
+        for news in list(self.news):
+            if isinstance(news, effects.CandidateReady) and news.leg == leg and news.candidate:
+                await client.candidate({"candidate": news.candidate})
+        await self.until(effects.MediaUp, leg, peer)
+        return client
+
+    def _candidate(self, leg: str, candidate: dict[str, Any] | None) -> None:
+        text = candidate["candidate"] if candidate else None
+        self.legs.do(effects.AddCandidate(leg, text, "0", 0))
+
+    async def close(self) -> None:
+        for client in self.clients.values():
+            await client.close()
+        await self.legs.close()
+
+
+async def eventually(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def hear(client: Audio, seconds: float) -> Samples:
+    await asyncio.sleep(0.25)
+    await client.take()
+    await asyncio.sleep(seconds)
+    return await client.take()
+
+
+def play(scene: Callable[[Scene], Awaitable[None]], codecs: tuple[str, ...] = CODECS) -> None:
+    async def run() -> None:
+        stage = Scene(codecs)
+        try:
+            await scene(stage)
+        finally:
+            await stage.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pbx_offers", [False, True])
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_tone_is_heard_in_each_codec_whoever_offers(codec: str, pbx_offers: bool) -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", codec, effects.Tone(1000), pbx_offers)
+        heard = await hear(client, 0.6)
+        assert abs(loudest_hz(heard, client.rate) - 1000) < 2
+        assert len(heard) / client.rate > 0.5
+
+    play(scene)
+
+
+def test_the_pbx_can_be_kept_to_one_codec() -> None:
+    async def scene(stage: Scene) -> None:
+        client = Audio(("opus", "PCMA"), lambda c: None)
+        stage.legs.do(effects.MakeAnswer("a", 1, await client.offer()))
+        answer = (await stage.until(effects.AnswerReady, "a")).sdp
+        assert "PCMA" in answer
+        assert "opus" not in answer
+        stage.legs.do(effects.MakeAnswer("b", 1, await Audio(("opus",), lambda c: None).offer()))
+        await eventually(lambda: stage.failure("b"))
+        assert "codec" in stage.failure("b")
+        await client.close()
+
+    play(scene, ("PCMA",))
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "opus"])
+def test_an_echo_is_whole(codec: str) -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", codec, effects.Echo())
+        time = np.arange(RATE) / RATE
+        sweep = (8000 * np.sin(2 * np.pi * (300 * time + 600 * time**2))).astype(np.int16)
+        await client.say(sweep)
+        heard = await hear(client, 1.3)
+        heard = heard[:: client.rate // RATE].astype(float)
+        sent = sweep[2000:7000].astype(float)
+        at = int(np.argmax(np.correlate(heard, sent, "valid")))
+        assert np.corrcoef(heard[at : at + 5000], sent)[0, 1] > 0.95
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("one", "other"), [("PCMU", "PCMA"), ("PCMU", "opus"), ("G722", "opus")])
+def test_two_legs_that_are_joined_hear_each_other(one: str, other: str) -> None:
+    async def scene(stage: Scene) -> None:
+        a = await stage.call("a", one, effects.FromLeg("b"))
+        b = await stage.call("b", other, effects.FromLeg("a"), pbx_offers=True)
+        await a.say(tone(700, 3))
+        await b.say(tone(900, 3))
+        at_a, at_b = await asyncio.gather(hear(a, 0.6), hear(b, 0.6))
+        assert abs(loudest_hz(at_a, a.rate) - 900) < 2
+        assert abs(loudest_hz(at_b, b.rate) - 700) < 2
+
+    play(scene)
+
+
+def test_a_feed_is_changed_while_it_runs() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", "PCMU", effects.Tone(600))
+        assert abs(loudest_hz(await hear(client, 0.4), RATE) - 600) < 2
+        stage.legs.do(effects.SetFeed("a", effects.Music()))
+        heard = await hear(client, 0.8)
+        assert level(heard, RATE, MUSIC_HZ) > 500
+        assert level(heard, RATE, 600) < 100
+        stage.legs.do(effects.SetFeed("a", effects.Nothing()))
+        assert len(await hear(client, 0.4)) == 0
+        stage.legs.do(effects.SetFeed("a", effects.Tone(800)))
+        assert abs(loudest_hz(await hear(client, 0.4), RATE) - 800) < 2
+
+    play(scene)
+
+
+def test_digits_are_heard_once_a_press() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", "PCMU", effects.Silence())
+        await client.say(np.concatenate([press(key, RATE) for key in "17#"]))
+        await eventually(lambda: len(digits(stage)) >= 3)
+        await asyncio.sleep(0.2)
+        assert digits(stage) == "17#"
+
+    play(scene)
+
+
+def digits(stage: Scene) -> str:
+    return "".join(n.digit for n in stage.news if isinstance(n, effects.DigitHeard))
+
+
+def test_a_new_peer_takes_the_place_of_the_old_and_the_feed_goes_on() -> None:
+    async def scene(stage: Scene) -> None:
+        first = await stage.call("a", "PCMU", effects.Tone(600))
+        await first.close()
+        second = await stage.call("a", "opus", effects.Tone(600), peer=2)
+        assert abs(loudest_hz(await hear(second, 0.4), second.rate) - 600) < 2
+
+    play(scene)
+
+
+def test_a_client_that_closes_is_told_once_as_lost() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", "PCMU", effects.Tone(600))
+        await client.close()
+        await stage.until(effects.MediaLost, "a")
+        stage.legs.do(effects.CloseMedia("a"))
+        await eventually(lambda: stage.legs.count == 0)
+        assert len([n for n in stage.news if isinstance(n, effects.MediaLost)]) == 1
+
+    play(scene)
+
+
+def test_a_hold_by_direction_stops_the_packets_to_the_holder() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", "PCMU", effects.Tone(600))
+        stage.news.clear()
+        stage.legs.do(effects.MakeAnswer("a", 1, await client.offer("sendonly")))
+        answer = (await stage.until(effects.AnswerReady, "a")).sdp
+        assert "a=recvonly" in answer
+        await client.accept(answer)
+        assert len(await hear(client, 0.3)) == 0
+        stage.news.clear()
+        stage.legs.do(effects.MakeAnswer("a", 1, await client.offer("sendrecv")))
+        await client.accept((await stage.until(effects.AnswerReady, "a")).sdp)
+        assert abs(loudest_hz(await hear(client, 0.4), RATE) - 600) < 2
+
+    play(scene)
+
+
+@pytest.mark.parametrize("sdp", ["", "v=0\r\n", "nonsense", "v=0\r\nm=audio 9 RTP/AVP 0\r\n"])
+def test_nonsense_fails_the_leg_and_nothing_else(sdp: str) -> None:
+    async def scene(stage: Scene) -> None:
+        stage.legs.do(effects.MakeAnswer("a", 1, sdp))
+        await eventually(lambda: stage.failure("a"))
+        stage.legs.do(effects.MakeOffer("b", 1))
+        await stage.until(effects.OfferReady, "b")
+        stage.legs.do(effects.ApplyAnswer("b", 1, sdp))
+        await eventually(lambda: stage.failure("b"))
+        stage.legs.do(effects.AddCandidate("b", "candidate:rubbish"))
+        stage.legs.do(effects.AddCandidate("c", "candidate:1 1 udp 1 192.0.2.1 1 typ host"))
+        await stage.call("d", "PCMU", effects.Silence())
+
+    play(scene)
+
+
+def test_an_answer_that_says_actpass_is_refused() -> None:
+    async def scene(stage: Scene) -> None:
+        client = Audio(("PCMU",), lambda c: None)
+        stage.legs.do(effects.MakeOffer("a", 1))
+        answer = await client.answer((await stage.until(effects.OfferReady, "a")).sdp)
+        stage.legs.do(effects.ApplyAnswer("a", 1, answer.replace("a=setup:active", "a=setup:actpass")))
+        await eventually(lambda: stage.failure("a"))
+        assert "active" in stage.failure("a")
+        await client.close()
+
+    play(scene)
+
+
+def test_nothing_is_left_after_the_legs_are_closed() -> None:
+    process = psutil.Process()
+
+    def sockets() -> int:
+        return len(process.net_connections("udp"))
+
+    async def scene(stage: Scene) -> None:
+        tasks, threads, before = len(asyncio.all_tasks()), threading.active_count(), sockets()
+        for number in range(3):
+            await stage.call(f"a{number}", "PCMU", effects.FromLeg(f"a{(number + 1) % 3}"))
+        stage.legs.do(effects.MakeOffer("never answered", 1))
+        for client in stage.clients.values():
+            await client.close()
+        for leg in (*stage.clients, "never answered"):
+            stage.legs.do(effects.CloseMedia(leg))
+            stage.legs.do(effects.CloseMedia(leg))
+            stage.legs.do(effects.SetFeed(leg, effects.Silence()))  # late: must not bring it back
+        await eventually(lambda: stage.legs.count == 0)
+        await asyncio.get_running_loop().shutdown_default_executor()  # the clients' own encoders
+        await eventually(lambda: len(asyncio.all_tasks()) == tasks)
+        assert threading.active_count() == threads
+        assert sockets() == before
+
+    play(scene)
