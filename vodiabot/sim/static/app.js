@@ -1,0 +1,229 @@
+// The softphone: joins the PBX, the calls and the page.
+
+import { CallCard } from "./call-card.js";
+import { Dialer } from "./dialer.js";
+import { Directory } from "./directory.js";
+import { byId, isWriting, setIcon, setText } from "./dom.js";
+import { Microphone } from "./microphone.js";
+import { Pbx } from "./pbx.js";
+import { People } from "./people.js";
+import { Phone } from "./phone.js";
+import { SignIn, wishes } from "./signin.js";
+import { Sounds } from "./sounds.js";
+
+/** An ended call stays in view this long; one that failed longer. */
+const LINGER_MS = 5_000;
+const LINGER_FAILED_MS = 15_000;
+const SILENT = "softphone.silent";
+
+/** Everything between sign-in and sign-out. */
+class App {
+  #sounds = new Sounds();
+  #microphone = new Microphone();
+  #signIn = new SignIn((account) => this.#enter(account));
+  #dialer = new Dialer(this.#sounds, (number) => this.#dialOrAnswer(number));
+  #directory = null;
+  #pbx = null;
+  #phone = null;
+  /** @type {Map<import("./call.js").Call, CallCard>} */
+  #cards = new Map();
+
+  start() {
+    setInterval(() => this.#tick(), 1000);
+    document.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("pointerdown", () => this.#sounds.wake());
+    window.addEventListener("pagehide", () => this.#phone?.hangUpAll());
+    window.addEventListener("online", () => this.#pbx?.retryNow());
+    byId("signout").onclick = () => this.#leave();
+    byId("retry").onclick = () => this.#pbx?.retryNow();
+    byId("silence").onclick = () => this.#silence(byId("silence").getAttribute("aria-pressed") !== "true");
+    this.#silence(localStorage.getItem(SILENT) === "true");
+    this.#signIn.show();
+  }
+
+  // --- signing in and out ---
+
+  async #enter(account) {
+    this.#sounds.wake();
+    const pbx = new Pbx(account);
+    this.#directory = new Directory();
+    const phone = new Phone(pbx, this.#microphone, this.#sounds);
+    pbx.on("frame", ({ kind, frame }) => this.#directory.take(kind, frame));
+    pbx.on("status", (status) => pbx === this.#pbx && this.#status(status));
+    phone.on("call", (call) => this.#arrived(call));
+    phone.on("change", () => this.#update());
+    phone.on("ended", (call) => this.#over(call));
+    this.#pbx = pbx;
+    this.#phone = phone;
+    this.#showPhone(account.user);
+    try {
+      await pbx.open();
+    } catch (error) {
+      this.#pbx = null;
+      pbx.close();
+      throw error;
+    }
+    this.#signIn.hide();
+    byId("phone").hidden = false;
+    this.#dialer.focus();
+  }
+
+  #showPhone(user) {
+    new People(this.#directory, user, (number, name) => this.#picked(number, name));
+    this.#directory.on("change", () => setText(byId("me-name"), this.#directory.nameOf(user) || "Extension"));
+    setText(byId("me-number"), user);
+    this.#directory.clear();
+    this.#dialer.number = wishes().dial;
+    this.#dialer.update(false);
+  }
+
+  #leave(why = "") {
+    this.#phone?.hangUpAll();
+    const pbx = this.#pbx;
+    this.#pbx = this.#phone = null;
+    pbx?.close();
+    for (const call of [...this.#cards.keys()]) this.#remove(call);
+    document.title = "Softphone";
+    this.#signIn.show(why);
+  }
+
+  #status({ state, registered, detail, retryAt }) {
+    if (state === "refused") return this.#leave("You were signed out: the PBX no longer takes this password.");
+    const text = { connecting: "Connecting…", up: registered ? "Ready for calls" : "Registering…", lost: "Not connected" };
+    setText(byId("connection"), text[state] ?? "");
+    byId("connection").dataset.state = state === "up" && !registered ? "connecting" : state;
+    this.#retryAt = retryAt;
+    this.#lostText = state === "lost" ? "The connection to the PBX was lost." : "";
+    if (state === "up" || state === "lost") byId("lost").hidden = !detail;
+    byId("retry").hidden = state === "up";
+    if (!byId("lost").hidden && state === "up") setText(byId("lost-text"), `Careful: ${detail}.`);
+    this.#tick();
+    return undefined;
+  }
+
+  #retryAt = null;
+  #lostText = "";
+
+  // --- calls ---
+
+  #dialOrAnswer(number) {
+    const ringing = this.#phone?.ringing;
+    if (number) this.#dial(number);
+    else if (ringing) this.#phone.answer(ringing);
+    else byId("number").focus();
+  }
+
+  #dial(number, name = "") {
+    const call = this.#phone.dial(number, name || this.#directory.nameOf(number));
+    this.#dialer.number = "";
+    this.#cards.get(call)?.element.focus();
+  }
+
+  #picked(number, name) {
+    const choosing = [...this.#cards.values()].find((card) => card.choosing);
+    if (choosing) choosing.choose(number);
+    else this.#dial(number, name);
+  }
+
+  #arrived(call) {
+    const card = new CallCard(call, {
+      answer: () => this.#phone.answer(call),
+      hold: () => this.#phone.toggleHold(call),
+      join: (other) => call.join(other),
+      again: () => (this.#remove(call), this.#dial(call.party.number, call.party.name)),
+      close: () => this.#remove(call),
+    });
+    this.#cards.set(call, card);
+    byId("calls").prepend(card.element);
+    if (call.direction === "in") setTimeout(() => this.#rings(call, card));
+  }
+
+  #rings(call, card) {
+    if (call.state !== "ringing") return;
+    const { name, number } = call.party;
+    setText(byId("announce-now"), `Incoming call from ${name || number}. Enter answers, Escape rejects.`);
+    if (!isWriting(document.activeElement) || !document.activeElement.value) card.focus("answer");
+  }
+
+  #over(call) {
+    this.#sayOver(call);
+    setTimeout(() => this.#remove(call), call.failed ? LINGER_FAILED_MS : LINGER_MS);
+    const card = this.#cards.get(call);
+    if (card?.element.contains(document.activeElement) || document.activeElement === document.body) this.#dialer.focus();
+  }
+
+  #sayOver(call) {
+    setText(byId("announce"), `Call with ${call.party.name || call.party.number}: ${call.note}`);
+  }
+
+  #remove(call) {
+    const card = this.#cards.get(call);
+    if (!card) return;
+    const focused = card.element.contains(document.activeElement);
+    this.#cards.delete(call);
+    card.element.remove();
+    if (focused) this.#dialer.focus();
+  }
+
+  #update() {
+    const calls = this.#phone?.calls ?? [];
+    for (const card of this.#cards.values()) card.update(calls);
+    this.#dialer.update(calls.some((call) => call.active || call.state === "ringing"));
+    const ringing = this.#phone?.ringing;
+    const active = this.#phone?.active;
+    const of = ringing ?? active;
+    document.title = of ? `${ringing ? "☎" : "●"} ${of.party.name || of.party.number} – Softphone` : "Softphone";
+  }
+
+  #tick() {
+    for (const card of this.#cards.values()) card.tick();
+    if (!this.#lostText) return;
+    const seconds = Math.max(0, Math.ceil(((this.#retryAt ?? Date.now()) - Date.now()) / 1000));
+    setText(byId("lost-text"), `${this.#lostText} ${seconds ? "Trying again in a moment." : "Trying again…"}`);
+  }
+
+  // --- keys and sound ---
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (!this.#phone || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    this.#sounds.wake();
+    if (event.key === "Escape") this.#escape(event);
+    else if (isWriting(event.target)) return;
+    else if (event.key === "Enter") this.#enterKey(event);
+    else if (/^[\d*#+]$/.test(event.key)) this.#digit(event.key);
+  }
+
+  #escape(event) {
+    for (const card of this.#cards.values()) if (card.closePanels()) return event.preventDefault();
+    this.#phone.ringing?.reject();
+    return undefined;
+  }
+
+  #enterKey(event) {
+    if (event.target.closest?.("button, a, summary")) return;
+    const { ringing } = this.#phone;
+    if (ringing) this.#phone.answer(ringing);
+  }
+
+  #digit(key) {
+    const { active } = this.#phone;
+    if (!active) {
+      this.#dialer.press(key);
+      this.#dialer.focus();
+    } else if (key !== "+") {
+      active.press(key);
+      this.#cards.get(active).showKeys();
+    }
+  }
+
+  #silence(silent) {
+    this.#sounds.silent = silent;
+    localStorage.setItem(SILENT, String(silent));
+    const button = byId("silence");
+    button.setAttribute("aria-pressed", String(silent));
+    setIcon(button, silent ? "belloff" : "bell");
+  }
+}
+
+new App().start();

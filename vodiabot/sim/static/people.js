@@ -1,0 +1,90 @@
+// The lists of people and of the domain's calls.
+
+import { byId, h, setText } from "./dom.js";
+import { durationOf } from "./messages.js";
+
+const PRESENCE = { free: "Free", busy: "In a call", ringing: "Ringing", dnd: "Do not disturb", away: "Not here" };
+/** With more people than this the list can be searched. */
+const FILTER_FROM = 12;
+const STATES = { connected: "talking", holding: "on hold", onhold: "on hold", alerting: "ringing", ringing: "ringing", ringback: "ringing" };
+
+/** Who is on which extension; a touch on a person picks the number. */
+export class People {
+  /**
+   * @param {import("./directory.js").Directory} directory
+   * @param {string} me own extension
+   * @param {(number: string, name: string) => void} pick
+   */
+  constructor(directory, me, pick) {
+    this.#directory = directory;
+    this.#me = me;
+    this.#pick = pick;
+    this.#filter.oninput = () => this.update();
+    this.#list.replaceChildren();
+    directory.on("change", () => this.update());
+    this.update();
+  }
+
+  #directory;
+  #me;
+  #pick;
+  #list = byId("people");
+  #filter = byId("people-filter");
+  #rows = new Map();
+
+  /** Show what is known now. */
+  update() {
+    const accounts = this.#directory.accounts;
+    this.#filter.hidden = accounts.length <= FILTER_FROM;
+    byId("people-empty").hidden = accounts.length > 0;
+    const wanted = this.#filter.hidden ? "" : this.#filter.value.trim().toLowerCase();
+    const shown = accounts.filter(({ account, name }) => `${account} ${name}`.toLowerCase().includes(wanted));
+    const rows = shown.map((account) => this.#row(account));
+    if (rows.some((row, i) => row !== this.#list.children[i]) || rows.length !== this.#list.children.length) {
+      this.#list.replaceChildren(...rows);
+    }
+    this.#updateCalls();
+  }
+
+  #row(account) {
+    let row = this.#rows.get(account.account);
+    if (!row) {
+      row = this.#newRow(account.account);
+      this.#rows.set(account.account, row);
+    }
+    const mine = account.account === this.#me;
+    const presence = this.#directory.presenceOf(account);
+    const [number, name, text] = row.querySelectorAll(".number, .name, .presence");
+    row.dataset.presence = presence;
+    setText(number, account.account);
+    setText(name, account.name || account.account);
+    setText(text, mine ? `You · ${PRESENCE[presence]}` : PRESENCE[presence]);
+    return row;
+  }
+
+  #newRow(number) {
+    const pick = () => this.#pick(number, this.#directory.nameOf(number));
+    const button = h(
+      "button",
+      { type: "button", onclick: pick, disabled: number === this.#me, "data-account": number },
+      h("span", { class: "dot", "aria-hidden": "true" }),
+      h("span", { class: "name" }),
+      h("span", { class: "number" }),
+      h("span", { class: "presence" }),
+    );
+    return h("li", {}, button);
+  }
+
+  #updateCalls() {
+    const calls = this.#directory.calls;
+    byId("domain-empty").hidden = calls.length > 0;
+    byId("domain-calls").replaceChildren(...calls.map((call) => h("li", {}, this.#callText(call))));
+  }
+
+  #callText(call) {
+    const name = ({ number, name: told }) => told || this.#directory.nameOf(number) || number || "unknown";
+    const since = call.connected && call.since > 0 ? ` · ${durationOf(Date.now() / 1000 - call.since)}` : "";
+    const state = STATES[call.state] ?? (call.connected ? "talking" : call.state);
+    return `${name(call.from)} → ${name(call.to)} · ${state}${since}`;
+  }
+}
