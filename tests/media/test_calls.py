@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import aioice.ice
@@ -11,9 +14,11 @@ import numpy as np
 import psutil
 import pytest
 import trio
+from aiortc import RTCPeerConnection
 
 from vodiabot.errors import CallEnded, MediaError, SdpError, SourceError, UsageError
-from vodiabot.media.bridge import open_media
+from vodiabot.media.bridge import FILE_THREADS, BridgedLeg, open_media
+from vodiabot.media.peer import Peer
 from vodiabot.media.sources import Tone, silence_for, tone
 from vodiabot.ports import IceCandidate, LocalCandidate, MediaLost, MediaUp
 
@@ -573,22 +578,28 @@ async def test_twenty_calls_leave_nothing(caplog: pytest.LogCaptureFixture) -> N
         await a.leg.aclose()
         await b.leg.aclose()
 
-    threads = process.num_threads()
-    files = process.num_fds()
+    threads, files = process.num_threads(), process.num_fds()
+    pools = 1 + FILE_THREADS + min(32, (os.cpu_count() or 1) + 4)  # the loop, our files, asyncio's own
     async with open_media(codecs=["PCMU"]) as engine:
         await some_calls(engine, 2)
-        within = (process.num_threads(), process.num_fds(), await tasks_of(engine))
+        within = (process.num_fds(), await tasks_of(engine))
         for _ in range(4):
             await some_calls(engine, 5)
-        assert process.num_fds() <= within[1]
-        assert await tasks_of(engine) <= within[2]
-        assert process.num_threads() <= within[0] + 6  # the two pools fill up to their bounds
+        assert (process.num_fds(), await tasks_of(engine)) == within
+        await settled(lambda: process.num_threads() <= threads + pools)
         assert engine.legs == 0
-    with trio.fail_after(PATIENCE):
-        while process.num_threads() > threads:  # the system takes a moment after a join  # noqa: ASYNC110
-            await trio.sleep(0.01)
+    await settled(lambda: process.num_threads() <= threads)
     assert process.num_fds() <= files
+    gc.collect()
+    assert [o for o in gc.get_objects() if isinstance(o, RTCPeerConnection | Peer | BridgedLeg)] == []
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    """The system counts a thread for a moment after it was joined."""
+    with trio.fail_after(PATIENCE):
+        while not condition():  # noqa: ASYNC110 (there is no event for it)
+            await trio.sleep(0.01)
 
 
 async def tasks_of(engine) -> int:  # type: ignore[no-untyped-def]

@@ -337,17 +337,16 @@ class MediaEngine:
         *,
         codecs: Sequence[str] | None = None,
     ) -> BridgedLeg:
-        """See `ports.MediaPort.open`. Raises MediaError if there are `max_legs` already, or the engine is
-        closed."""
+        """See `ports.MediaPort.open`. Raises MediaError if there are `max_legs` already or the engine is closed,
+        UsageError if no codec of the engine is left."""
         if self._closed:
             raise MediaError("the media engine is closed")
         if self._max_legs is not None and len(self._legs) >= self._max_legs:
             raise MediaError(f"{self._max_legs} calls have audio already")
         options = self._options
         if codecs is not None:
-            chosen = codec_names(codecs)
-            chosen = tuple(c for c in chosen if c in options.codecs) or chosen
-            options = PeerOptions(chosen, options.ice_servers)
+            narrowed = codec_names([c for c in codec_names(codecs) if c in options.codecs])
+            options = PeerOptions(narrowed, options.ice_servers)
         leg = BridgedLeg(self, label, on_event, options)
         self._legs.add(leg)
         return leg

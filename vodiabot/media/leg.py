@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import CallEnded, MediaError
 from ..ports import DtmfReceived, IceCandidate, MediaEvent, MediaLost, MediaStats, MediaUp, Recording
-from .audio import Resampler, Samples
+from .audio import AUDIO_RATES, Resampler, Samples
 from .dtmf import RATE as DTMF_RATE
 from .dtmf import DtmfDetector, digits_source
 from .peer import Origin, Peer, PeerOptions
@@ -70,7 +70,7 @@ class Leg:
         """The counters, at most a second old. Read from any thread."""
         self._options, self._threads, self._tell_owner = options, threads, tell
         self._origin = Origin(secrets.randbits(62))
-        self._mixer = Mixer(threads)
+        self._mixer = Mixer(threads, AUDIO_RATES[options.codecs[0]])
         self._digits = DigitListener(self._digit)
         self._sinks: list[Sink] = []
         self._newest: Peer | None = None

@@ -153,11 +153,11 @@ def _faded(samples: Samples, n: int) -> Samples:
 class Mixer:
     """All that a leg plays, summed to one stream of frames. Whoever sends asks it for 20 ms at a time."""
 
-    def __init__(self, readers: Executor) -> None:
+    def __init__(self, readers: Executor, rate: int) -> None:
         self.muted = False
         """Send silence in place of what plays; it goes on unheard."""
-        self.rate = 8000
-        """Of the codec in use."""
+        self.rate = rate
+        """Of the codec in use, or expected."""
         self._readers = readers
         self._players: list[Player] = []
         self._closed = False
