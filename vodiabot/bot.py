@@ -36,8 +36,11 @@ class SessionLike(Protocol):
     """What the bot needs of a session: the real one, or the testing kit's in memory."""
 
     server_header: str | None
-    trouble: Exception | None
-    """Why it is not up: the last failure; None while it is up."""
+
+    @property
+    def trouble(self) -> Exception | None:
+        """Why it is not up: the last failure; None while it is up."""
+
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None: ...
     async def send(self, command: Any) -> None: ...
@@ -317,19 +320,12 @@ class Bot:
             self._domain_news.set()
 
     def line_changed(self, line: Line, event: ev.SessionUp | ev.SessionDown) -> None:
-        """A session went up or down; the domain's leader is always one that is up, if any is."""
-        if isinstance(event, ev.SessionUp):
-            if self._leader is None or not self._leader.up or self._leader is line:
-                self._lead(line)
-        elif self._leader is line:
-            heir = next((other_line for other_line in self.lines if other_line.up), None)
-            if heir is not None:
-                self._lead(heir)
+        """A session went up or down. When the domain's leader goes, another that is up leads, or else the first to
+        speak; what the PBX then tells is compared with the state held."""
+        if isinstance(event, ev.SessionDown) and self._leader is line:
+            self._leader = next((candidate for candidate in self.lines if candidate.up), None)
+            self.domain.reconnected(self.wall())
         self._publish(event)
-
-    def _lead(self, line: Line) -> None:
-        self._leader = line
-        self.domain.reconnected(self.wall())
 
     def _publish(self, event: Event, **objects: Any) -> None:
         self.host.publish_event(event, **objects)

@@ -29,7 +29,8 @@ def set_up(*, debug: bool = False, stream: TextIO | None = None) -> None:
 
 def _rendering(out: TextIO) -> list[structlog.typing.Processor]:
     if out.isatty():
-        return [structlog.dev.ConsoleRenderer(colors=True)]
+        # plain: the rich form would print local variables, and with them what must not be printed
+        return [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 

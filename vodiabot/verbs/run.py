@@ -26,5 +26,6 @@ def make_bot(config: Config) -> Bot:
     """A bot with the plugins that could be loaded; those that could not are told and left out."""
     plugins, problems = plugins_of(config)
     for problem in problems:
-        log.error("a plugin is left out", plugin=problem.plugin, why=str(problem))
+        what = "a plugin is left out" if problem.left_out else "a route can't be served"
+        log.error(what, plugin=problem.plugin, why=str(problem.problem))
     return Bot(config, plugins=plugins, media=media_of(config))

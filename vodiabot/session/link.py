@@ -1,0 +1,206 @@
+"""One connection: its reader, its only writer, keepalive, watch and registration; all begin and end together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NoReturn
+
+import structlog
+import trio
+
+from ..errors import ConnectionLost, FrameError
+from ..protocol import codec, commands
+from ..protocol.messages import Message, Registered
+from .socket import MAX_FRAME, Socket
+from .timers import SessionTimers
+
+OUTBOX = 1000
+"""Commands that may wait for the socket; then the sender waits."""
+
+SUBSCRIPTIONS: tuple[Literal["own-calls", "domain-calls", "orbit-calls"], ...] = ("own-calls", "domain-calls", "orbit-calls")
+
+OnFrame = Callable[[str, Message | None], None]
+
+log = structlog.get_logger(__name__)
+
+
+class Complaints:
+    """What was told once need not be told again: frames that are not understood come in thousands."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def once(self, kind: str, text: str, **fields: object) -> None:
+        if kind not in self._told and len(self._told) < 1000:
+            self._told.add(kind)
+            log.warning(text, told_once_for=kind, **fields)
+
+
+class Link:
+    """`run` lives as long as the connection and then raises why it ended."""
+
+    def __init__(
+        self,
+        socket: Socket,
+        timers: SessionTimers,
+        *,
+        on_frame: OnFrame,
+        on_up: Callable[[str], None],
+        complaints: Complaints,
+        user_agent: str,
+        register: bool,
+    ) -> None:
+        self._socket = socket
+        self._timers = timers
+        self._on_frame = on_frame
+        self._on_up = on_up
+        self._complaints = complaints
+        self._user_agent = user_agent
+        self._register = register
+        self._put, self._take = trio.open_memory_channel[_Outgoing](OUTBOX)
+        self._in_hand: _Outgoing | None = None
+        self._last_heard = trio.current_time()
+        self._registered, self._registrations = trio.open_memory_channel[Registered](1)
+        self._why: ConnectionLost | None = None
+
+    async def run(self) -> NoReturn:
+        """Raises ConnectionLost when the connection is over, and only then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                for part in (self._read, self._write, self._keep_alive, self._ping, self._watch, self._sign_on):
+                    nursery.start_soon(self._part, part, nursery.cancel_scope)
+        finally:
+            self._put.close()
+            self._fail_rest()
+        raise self._why or ConnectionLost("the connection ended")
+
+    async def send(self, command: commands.Command) -> None:
+        """See `ports.CommandPort`."""
+        outgoing = _Outgoing(codec.encode(command))
+        try:
+            await self._put.send(outgoing)
+        except (trio.ClosedResourceError, trio.BrokenResourceError):
+            raise ConnectionLost("the connection to the PBX is lost") from None
+        await outgoing.done.wait()
+        if outgoing.error is not None:
+            raise outgoing.error
+
+    async def _part(self, part: Callable[[], object], scope: trio.CancelScope) -> None:
+        """The first part that fails ends all."""
+        try:
+            await part()  # type: ignore[misc]
+        except ConnectionLost as exc:
+            self._why = self._why or exc
+            scope.cancel()
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            received = await self._socket.receive()
+            self._last_heard = trio.current_time()
+            if isinstance(received, bytes):
+                self._complaints.once("binary", "a binary frame was dropped", size=len(received))
+            elif len(received) > MAX_FRAME or len(received.encode("utf-8", "surrogatepass")) > MAX_FRAME:
+                self._complaints.once("too large", "a frame was dropped: too large", size=len(received))
+            else:
+                self._hand_on(received)
+
+    def _hand_on(self, text: str) -> None:
+        message: Message | None = None
+        try:
+            message = codec.decode(text)
+        except FrameError as exc:
+            self._complaints.once(f"{exc.frame}: {exc.field}", "a frame was not understood", why=str(exc))
+        if isinstance(message, Registered):
+            self._note(message)
+        try:
+            self._on_frame(text, message)
+        except Exception:
+            log.exception("a frame could not be handled; the session goes on", frame_kind=type(message).__name__)
+
+    def _note(self, message: Registered) -> None:
+        try:
+            self._registered.send_nowait(message)
+        except trio.WouldBlock:
+            return  # nobody asked: an answer is already waiting
+
+    async def _write(self) -> None:
+        async for outgoing in self._take:
+            self._in_hand = outgoing
+            try:
+                await self._socket.send(outgoing.text)
+            except ConnectionLost as exc:
+                outgoing.fail(exc)
+                raise
+            outgoing.done.set()
+            self._in_hand = None
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await self.send(commands.AvoidDisconnect())
+            await trio.sleep(self._timers.keepalive)
+
+    async def _ping(self) -> None:
+        while True:
+            await trio.sleep(self._timers.ping)
+            await self._socket.ping()
+            self._last_heard = trio.current_time()
+
+    async def _watch(self) -> None:
+        """A socket can die without a close: no frame and no pong within a bound is dead (PROTOCOL.md section 6)."""
+        until = self._last_heard + self._timers.dead
+        while until > trio.current_time():
+            await trio.sleep_until(until)
+            until = self._last_heard + self._timers.dead
+        raise ConnectionLost(f"nothing was heard of the PBX for {self._timers.dead:g} s")
+
+    async def _sign_on(self) -> None:
+        for what in SUBSCRIPTIONS:
+            await self.send(commands.Subscribe(what=what))
+        if not self._register:
+            self._on_up("connected")
+            return
+        reason = "registered"
+        while True:
+            expires = await self._register_once()
+            if reason:
+                self._on_up(reason)
+                reason = ""
+            await trio.sleep(max(self._timers.shortest_refresh, expires / 2))
+
+    async def _register_once(self) -> float:
+        """Seconds for which we are registered."""
+        while self._registrations.statistics().current_buffer_used:
+            self._registrations.receive_nowait()  # an unasked one of before
+        await self.send(commands.Register(user_agent=self._user_agent))
+        with trio.move_on_after(self._timers.answer):
+            answer = await self._registrations.receive()
+            if answer.code is not None and answer.code >= 400:
+                raise ConnectionLost(f"the PBX refused the registration with {answer.code}")
+            if answer.expires is not None and answer.expires <= 0:
+                raise ConnectionLost("the PBX ended the registration")
+            return self._timers.expires if answer.expires is None else answer.expires
+        raise ConnectionLost(f"the PBX did not answer the registration within {self._timers.answer:g} s")
+
+    def _fail_rest(self) -> None:
+        error = self._why or ConnectionLost("the connection to the PBX is lost")
+        if self._in_hand is not None:
+            self._in_hand.fail(error)
+        while self._take.statistics().current_buffer_used or self._take.statistics().tasks_waiting_send:
+            self._take.receive_nowait().fail(error)
+        self._take.close()
+
+
+class _Outgoing:
+    """One command on its way."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.done = trio.Event()
+        self.error: ConnectionLost | None = None
+
+    def fail(self, error: ConnectionLost) -> None:
+        if not self.done.is_set():
+            self.error = ConnectionLost(f"the command was perhaps not carried out: {error}")
+            self.done.set()

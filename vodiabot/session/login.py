@@ -1,0 +1,124 @@
+"""The four ways to log in (PROTOCOL.md section 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import msgspec
+
+from ..config.model import ExtensionConfig, PbxConfig
+from ..errors import ConnectionLost, LoginRefused
+from .addresses import login_url, tls_context
+
+Hide = Callable[[str], None]
+"""Told every secret before it travels, so that no log shows it."""
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """What a login gives. `repr` would show the session id, so it is never logged."""
+
+    session: str
+    server_header: str | None
+
+    def __repr__(self) -> str:
+        return f"Ticket(***, {self.server_header!r})"
+
+
+async def log_in(pbx: PbxConfig, extension: ExtensionConfig, *, timeout: float, hide: Hide) -> Ticket:
+    """A new login. `timeout`: seconds for each request.
+
+    Raises LoginRefused (wrong credentials: trying again is useless), ConnectionLost, UsageError (bad address).
+    """
+    context = tls_context(pbx)
+    verify: ssl.SSLContext | bool = True if context is None else context
+    async with httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False) as client:
+        requests = _Requests(client, login_url(pbx), extension.user, hide)
+        if pbx.login == "token":
+            return await _with_token(requests, pbx, extension)
+        return await _with_password(requests, pbx, extension, hide)
+
+
+async def _with_password(requests: _Requests, pbx: PbxConfig, extension: ExtensionConfig, hide: Hide) -> Ticket:
+    secret = extension.password.reveal()
+    method = "POST"
+    if pbx.login == "md5":  # older PBXs [portal]
+        secret = hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()
+        method = "PUT"
+    hide(secret)
+    name = f"{extension.user}@{pbx.domain}" if pbx.domain else extension.user
+    return await requests.ticket(method, {"name": "auth", "value": f"{name} {secret}"})
+
+
+async def _with_token(requests: _Requests, pbx: PbxConfig, extension: ExtensionConfig) -> Ticket:
+    if pbx.admin is None:
+        raise LoginRefused('login = "token" needs [pbx] admin')
+    asked = {"name": "3rd", "username": extension.user, "domain": pbx.domain}
+    token = await requests.text("POST", asked, auth=(pbx.admin.user, pbx.admin.password.reveal()))
+    return await requests.ticket("POST", {"name": "session", "value": token})
+
+
+class _Requests:
+    """Requests to the login address, with their failures translated."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str, user: str, hide: Hide) -> None:
+        self._client = client
+        self._url = url
+        self._user = user
+        self._hide = hide
+
+    async def ticket(self, method: str, body: dict[str, str]) -> Ticket:
+        """A login: its session id, from the cookie or else from the answer."""
+        answer = await self._request(method, body, None)
+        session = self._client.cookies.get("session") or self._quoted(answer)
+        self._hide(session)
+        return Ticket(session, answer.headers.get("server"))
+
+    async def text(self, method: str, body: dict[str, str], auth: tuple[str, str]) -> str:
+        """A quoted string, such as a token."""
+        self._hide(auth[1])
+        text = self._quoted(await self._request(method, body, auth))
+        self._hide(text)
+        return text
+
+    async def _request(self, method: str, body: dict[str, str], auth: tuple[str, str] | None) -> httpx.Response:
+        try:
+            answer = await self._client.request(method, self._url, json=body, auth=auth)
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as exc:
+            raise ConnectionLost(f"{self._url}: {_plain(exc)}") from exc
+        if 400 <= answer.status_code < 500:
+            raise self._refused(f"HTTP {answer.status_code}", by_admin=auth is not None)
+        if answer.status_code != 200:
+            raise ConnectionLost(f"{self._url} answered HTTP {answer.status_code}")
+        if answer.text.strip() == "false":
+            raise self._refused("it answered false", by_admin=auth is not None)
+        return answer
+
+    def _refused(self, how: str, *, by_admin: bool) -> LoginRefused:
+        who = "the administrator" if by_admin else f"extension {self._user}"
+        return LoginRefused(f"the PBX refused the login of {who} ({how}): is the password right?")
+
+    def _quoted(self, answer: httpx.Response) -> str:
+        try:
+            value: Any = json.loads(answer.text)
+        except ValueError:
+            value = None
+        if not isinstance(value, str) or not value:
+            raise ConnectionLost(f"{self._url} did not answer a login as a PBX does")
+        return value
+
+
+def _plain(exc: BaseException) -> str:
+    """One line for what a library raised; TLS's own words say most."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message}); see [pbx] ca_file"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(exc, httpx.TimeoutException):
+        return "no answer in time"
+    return str(exc) or type(exc).__name__

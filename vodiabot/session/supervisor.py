@@ -1,0 +1,156 @@
+"""A session for months: logs in, connects, registers, and does so again for ever."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import structlog
+import trio
+
+from ..config.model import ExtensionConfig, PbxConfig
+from ..errors import ConnectionLost, LoginRefused, PbxError, UsageError
+from ..protocol.commands import Command
+from ..protocol.messages import Message
+from .link import Complaints, Link
+from .login import Hide, log_in
+from .socket import Connect, connect
+from .timers import Backoff, SessionTimers
+
+USER_AGENT = "vodiabot"
+
+log = structlog.get_logger(__name__)
+
+
+class Session:
+    """One an extension; the only owner of its socket.
+
+    `on_frame(text, message)` is called for every frame in order, `message` None where it was not understood; it must
+    not block. `on_up(reason)` and `on_down(reason)` alternate, `on_up` first: registered (or connected, where the
+    extension does not register) and no more so. `on_trouble()`: `trouble` has changed. `hide` is told each secret before
+    it travels.
+    """
+
+    def __init__(
+        self,
+        pbx: PbxConfig,
+        extension: ExtensionConfig,
+        *,
+        on_frame: Callable[[str, Message | None], None] = lambda text, message: None,
+        on_up: Callable[[str], None] = lambda reason: None,
+        on_down: Callable[[str], None] = lambda reason: None,
+        on_trouble: Callable[[], None] = lambda: None,
+        hide: Hide = lambda secret: None,
+        user_agent: str = USER_AGENT,
+        timers: SessionTimers = SessionTimers(),  # noqa: B008 - frozen
+        connect: Connect = connect,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.server_header: str | None = None
+        """The PBX's `Server:` header, as of the last login."""
+        self.trouble: PbxError | UsageError | None = None
+        """Why it is not up: the last failure; None while it is up or has not failed yet."""
+        self.up = False
+        self.extension = extension.user
+        self._pbx = pbx
+        self._config = extension
+        self._on_frame = on_frame
+        self._on_up = on_up
+        self._on_down = on_down
+        self._on_trouble = on_trouble
+        self._hide = hide
+        self._user_agent = user_agent
+        self._timers = timers
+        self._connect = connect
+        self._backoff = Backoff(timers, rng or random.Random())
+        self._complaints = Complaints()
+        self._link: Link | None = None
+        self._up_since = 0.0
+        self._log = log.bind(extension=extension.user)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """For ever; ends by cancellation only, and then tells `on_down` if it was up."""
+        task_status.started()
+        try:
+            while True:
+                pause = await self._once()
+                await trio.sleep(pause)
+        finally:
+            self._went_down("the bot leaves")
+
+    async def send(self, command: Command) -> None:
+        """See `ports.CommandPort`."""
+        if self._link is None:
+            await trio.lowlevel.checkpoint()
+            raise ConnectionLost("there is no connection to the PBX")
+        await self._link.send(command)
+
+    async def login_once(self) -> None:
+        """Log in and no more, for `vodiabot check --online`. Raises LoginRefused, ConnectionLost, UsageError."""
+        ticket = await log_in(self._pbx, self._config, timeout=self._timers.answer, hide=self._hide)
+        self.server_header = ticket.server_header
+
+    async def _once(self) -> float:
+        """One connection from login to loss; gives the seconds to wait before the next."""
+        try:
+            await self._connected()
+        except (LoginRefused, UsageError) as exc:
+            self._failed(exc)
+            return self._timers.refused
+        except ConnectionLost as exc:
+            if self.up and trio.current_time() - self._up_since >= self._timers.stable:
+                self._backoff.reset()
+            self._failed(exc)
+            return self._backoff.next()
+        raise AssertionError("a connection ends by an exception")
+
+    async def _connected(self) -> None:
+        try:
+            async with self._connect(self._pbx, self._config, self._timers, self._hide) as socket:
+                self.server_header = socket.server_header
+                await self._linked(socket)
+        except BaseExceptionGroup as group:
+            raise _the_one(group) from group
+
+    async def _linked(self, socket: object) -> None:
+        self._link = Link(
+            socket,  # type: ignore[arg-type]
+            self._timers,
+            on_frame=self._on_frame,
+            on_up=self._came_up,
+            complaints=self._complaints,
+            user_agent=self._user_agent,
+            register=self._config.register,
+        )
+        try:
+            await self._link.run()
+        finally:
+            self._link = None
+
+    def _came_up(self, reason: str) -> None:
+        self.up, self.trouble = True, None
+        self._up_since = trio.current_time()
+        self._log.info("the session is up", reason=reason, pbx=self.server_header)
+        self._on_up(reason)
+
+    def _went_down(self, reason: str) -> None:
+        if self.up:
+            self.up = False
+            self._log.warning("the session is down", why=reason)
+            self._on_down(reason)
+
+    def _failed(self, exc: PbxError | UsageError) -> None:
+        """Told once for as long as it is the same trouble."""
+        was_up, before = self.up, self.trouble
+        self.trouble = exc
+        self._went_down(str(exc))
+        if not was_up and str(before) != str(exc):
+            level = self._log.error if isinstance(exc, LoginRefused | UsageError) else self._log.warning
+            level("the session can't be set up, it is tried again", why=str(exc))
+        self._on_trouble()
+
+
+def _the_one(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The socket's nursery wraps what the link raised; with a cancellation or a bug beside it, the group stays."""
+    inner = group.exceptions
+    return inner[0] if len(inner) == 1 and isinstance(inner[0], PbxError | UsageError) else group
