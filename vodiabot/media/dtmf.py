@@ -71,6 +71,17 @@ _TONES = ROWS + COLUMNS
 _BASIS = np.concatenate((_bank(_TONES), _bank(tuple(2 * f for f in COLUMNS))), axis=1)
 
 
+_INDEX = np.arange(WINDOW) + HOP * np.arange(16)[:, None]
+_FLOOR = 10 ** (FLOOR_DB / 10)
+
+
+def _windows(samples: Samples, n: int) -> npt.NDArray[np.float64]:
+    """The first `n` windows, full scale 1."""
+    index = _INDEX[:n] if n <= len(_INDEX) else np.arange(WINDOW) + HOP * np.arange(n)[:, None]
+    out: npt.NDArray[np.float64] = samples[index] / 32768.0
+    return out
+
+
 def _db(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return 10 * np.log10(power + 1e-12)
 
@@ -81,15 +92,13 @@ def look(windows: npt.NDArray[np.float64]) -> list[str]:
     # Scaled so that a sine on its place has its mean power, and the total is the window's mean power.
     power = np.abs(shaped @ _BASIS) ** 2 * (2 / np.sum(_SHAPE) ** 2)
     total = np.sum(shaped**2, axis=1) / np.sum(_SHAPE**2)
-    return [_judge(p, float(t)) for p, t in zip(power, total, strict=True)]
+    both = power[:, :4].max(axis=1) + power[:, 4:8].max(axis=1)
+    pure = (both >= PURITY * total) & (both > _FLOOR)  # nearly always false, and then all is said
+    return [_judge(p) if good else "" for p, good in zip(power, pure, strict=True)]
 
 
-def _judge(power: npt.NDArray[np.float64], total: float) -> str:
-    rows, columns = power[:4], power[4:8]
-    r, c = int(np.argmax(rows)), int(np.argmax(columns))
-    both = float(rows[r] + columns[c])
-    if both < PURITY * total or total <= 0:
-        return ""
+def _judge(power: npt.NDArray[np.float64]) -> str:
+    r, c = int(np.argmax(power[:4])), int(np.argmax(power[4:8]))
     level = _db(power)
     row, column = level[r], level[4 + c]
     if min(row, column) < FLOOR_DB or abs(row - column) > TWIST_DB:
@@ -116,9 +125,9 @@ class DtmfDetector:
         n = (len(self._samples) - WINDOW) // HOP + 1
         if n <= 0:
             return ""
-        views = np.lib.stride_tricks.sliding_window_view(self._samples, WINDOW)[: n * HOP : HOP]
+        windows = _windows(self._samples, n)
         self._samples = self._samples[n * HOP :]
-        return "".join(self._step(digit) for digit in look(views / 32768.0))
+        return "".join(map(self._step, look(windows)))
 
     def _step(self, digit: str) -> str:
         self._hits = self._hits + 1 if digit and digit == self._candidate else int(bool(digit))
