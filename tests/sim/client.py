@@ -1,5 +1,5 @@
-"""A small phone of its own for tests of the simulator: HTTP login, WebSocket and real audio, written from PROTOCOL.md and
-sharing no code with the package."""
+"""A small phone of its own for tests of the simulator: HTTP login, WebSocket and real audio, written from PROTOCOL.md
+and sharing no code with the package."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def log_in(url: str, user: str, password: str) -> str:
 async def wait_for(condition: Callable[[], Any], what: str) -> Any:
     """Until it is true; fails the test with `what` if it doesn't become so."""
     with trio.move_on_after(PATIENCE):
-        while not (value := condition()):
+        while not (value := condition()):  # noqa: ASYNC110 - it may be anything
             await trio.sleep(0.005)
         return value
     raise AssertionError(f"never happened: {what}")
@@ -169,7 +169,9 @@ class PhoneCall:
 class Phone:
     """One socket, registered or not."""
 
-    def __init__(self, socket: trio_websocket.WebSocketConnection, loop: Loop, user: str, codecs: tuple[str, ...]) -> None:
+    def __init__(
+        self, socket: trio_websocket.WebSocketConnection, loop: Loop, user: str, codecs: tuple[str, ...]
+    ) -> None:
         self.socket, self.loop, self.user, self.codecs = socket, loop, user, codecs
         self.frames: list[Json] = []
         self.calls: list[PhoneCall] = []
@@ -261,7 +263,7 @@ class Phone:
         return mine[-1] if mine else None
 
     async def _for_call(self, call: PhoneCall, frame: Json) -> None:
-        if "sdp" in frame or "code" in frame and "bye" not in frame:
+        if "sdp" in frame or ("code" in frame and "bye" not in frame):
             await self._sdp(call, frame)
         elif frame.get("candidate"):
             for candidate in _candidates(frame):

@@ -1,4 +1,4 @@
-"""The PBX's audio with real clients on the same loop, without signalling: what goes in at one leg comes out at another."""
+"""The PBX's audio with real clients on the same loop, without signalling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Scene:
 
     async def until(self, kind: type, leg: str, peer: int = 1) -> Any:
         def found() -> Any:
-            return next((n for n in self.news if isinstance(n, kind) and (n.leg, getattr(n, "peer", 1)) == (leg, peer)), None)
+            of_leg = (n for n in self.news if n.leg == leg and getattr(n, "peer", peer) == peer)
+            return next((n for n in of_leg if isinstance(n, kind)), None)
 
         await eventually(lambda: found() or self.failure(leg))
         assert not self.failure(leg), self.failure(leg)
@@ -71,7 +72,7 @@ class Scene:
 
 async def eventually(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - it may be anything
             await asyncio.sleep(0.005)
 
 

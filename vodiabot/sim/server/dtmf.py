@@ -35,7 +35,7 @@ BLOCKS_OFF = 2
 @cache
 def _bank() -> NDArray[np.complex128]:
     time = np.arange(BLOCK) / RATE
-    return np.exp(-2j * np.pi * np.outer((*ROWS, *COLUMNS), time))
+    return np.asarray(np.exp(-2j * np.pi * np.outer((*ROWS, *COLUMNS), time)), dtype=np.complex128)
 
 
 def key_in(block: NDArray[np.float64]) -> str:

@@ -63,6 +63,8 @@ class HttpServer:
         try:
             client = parse_socket_addr(raw.socket.family, raw.socket.getpeername())
         except OSError:
+            client = None
+        if client is None:
             return  # gone before it was served
         self._streams[client] = raw
         try:

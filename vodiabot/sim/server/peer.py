@@ -218,7 +218,7 @@ class Peer:
     async def _listen(self, track: MediaStreamTrack) -> None:
         try:
             while True:
-                frame = await track.recv()
+                frame: Any = await track.recv()
                 self._heard(_mono(frame), frame.sample_rate)
         except MediaStreamError:
             return

@@ -182,7 +182,7 @@ class Live:
             self._waiting[1].set_result(None)
 
     async def wait(self, count: int, slot: float) -> None:
-        """Until there are `count` samples; while the source is silent at most until `slot` (loop time), else a bit more."""
+        """Until there are `count` samples; at most until `slot` (loop time), a bit longer if it was heard just now."""
         if self._queue.count >= count:
             return
         recent = self._loop.time() - self._last < RECENT
@@ -212,8 +212,8 @@ ECHO_LIMIT = 0.5
 """Seconds; an echo must come back whole, so it is dropped from only if the client sends far faster than real time."""
 
 JOIN_LIMIT = 0.2
-"""Seconds of audio that may wait between two joined legs: a burst after a stall. It is sent on at once, so in the steady
-state less than one packet waits."""
+"""Seconds of audio that may wait between two joined legs: a burst after a stall. It is sent on at once, so in the
+steady state less than one packet waits."""
 
 
 def make_source(feed: effects.Feed, rate: int, live: Callable[[str | None, int, float], Live]) -> Source:

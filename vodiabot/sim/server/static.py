@@ -41,10 +41,12 @@ HEADERS = {
 
 async def static_file(request: Request) -> Response:
     """`/` is index.html. The files are small and few, so they are read without a thread."""
-    name = request.path_params["path"] or "index.html"
-    path = (ROOT / name).resolve()
-    if path.is_dir():
-        path /= "index.html"
-    if not path.is_relative_to(ROOT.resolve()) or not path.is_file() or path.suffix not in MIME:
-        return PlainTextResponse("not found\n", 404, headers=HEADERS)
-    return Response(path.read_bytes(), media_type=MIME[path.suffix], headers=HEADERS)
+    try:
+        path = (ROOT / (request.path_params["path"] or "index.html")).resolve()
+        if path.is_dir():
+            path /= "index.html"
+        if path.is_relative_to(ROOT.resolve()) and path.suffix in MIME:
+            return Response(path.read_bytes(), media_type=MIME[path.suffix], headers=HEADERS)
+    except (OSError, ValueError):  # not there, too long, a zero byte in it
+        pass
+    return PlainTextResponse("not found\n", 404, headers=HEADERS)

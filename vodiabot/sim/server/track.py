@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
+from av.stream import Stream
 
 from ..core.effects import Feed
 from .codecs import FRAME_SECONDS, Encoder
@@ -49,7 +50,7 @@ class FeedTrack(MediaStreamTrack):
         if isinstance(self._source, Live):
             self._source.wake()
 
-    async def recv(self) -> Packet:
+    async def recv(self) -> Packet[Stream]:
         """The next packet, when it is due. Raises MediaStreamError once stopped."""
         if self._encoder is None:
             self._encoder = self._make_encoder()
@@ -93,8 +94,8 @@ class FeedTrack(MediaStreamTrack):
         self._source.close()
 
 
-def _packet(payload: bytes, timestamp: int, clock: int) -> Packet:
-    packet = Packet(payload)
+def _packet(payload: bytes, timestamp: int, clock: int) -> Packet[Stream]:
+    packet: Packet[Stream] = Packet(payload)
     packet.pts = timestamp
     packet.time_base = Fraction(1, clock)
     return packet
