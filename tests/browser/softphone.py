@@ -97,7 +97,7 @@ class Softphone:
     def card(self, party: str | None = None) -> Locator:
         """The cards of calls, or of those with a number or name."""
         cards = self.page.locator(".call")
-        return cards.filter(has_text=party) if party else cards
+        return cards.filter(has=self.page.locator(".party", has_text=party)) if party else cards
 
     def expect_call(self, state: str | re.Pattern[str], party: str | None = None, timeout: float = 10) -> None:
         """A call of the page says that it is in this state."""

@@ -14,6 +14,7 @@ import { Sounds } from "./sounds.js";
 /** An ended call stays in view this long; one that failed longer. */
 const LINGER_MS = 5_000;
 const LINGER_FAILED_MS = 15_000;
+const LOST = "The connection to the PBX was lost. It is tried again and again; calls go on while their audio does.";
 const SILENT = "softphone.silent";
 
 /** Everything between sign-in and sign-out. */
@@ -87,22 +88,17 @@ class App {
     this.#signIn.show(why);
   }
 
-  #status({ state, registered, detail, retryAt }) {
+  #status({ state, registered, detail }) {
     if (state === "refused") return this.#leave("You were signed out: the PBX no longer takes this password.");
     const text = { connecting: "Connecting…", up: registered ? "Ready for calls" : "Registering…", lost: "Not connected" };
     setText(byId("connection"), text[state] ?? "");
     byId("connection").dataset.state = state === "up" && !registered ? "connecting" : state;
-    this.#retryAt = retryAt;
-    this.#lostText = state === "lost" ? "The connection to the PBX was lost." : "";
-    if (state === "up" || state === "lost") byId("lost").hidden = !detail;
-    byId("retry").hidden = state === "up";
-    if (!byId("lost").hidden && state === "up") setText(byId("lost-text"), `Careful: ${detail}.`);
-    this.#tick();
+    if (state === "connecting") return undefined; // what was said before stays until it is known how it went
+    byId("lost").hidden = !detail;
+    byId("retry").hidden = state !== "lost";
+    setText(byId("lost-text"), state === "lost" ? LOST : `Careful: ${detail}.`);
     return undefined;
   }
-
-  #retryAt = null;
-  #lostText = "";
 
   // --- calls ---
 
@@ -177,9 +173,6 @@ class App {
 
   #tick() {
     for (const card of this.#cards.values()) card.tick();
-    if (!this.#lostText) return;
-    const seconds = Math.max(0, Math.ceil(((this.#retryAt ?? Date.now()) - Date.now()) / 1000));
-    setText(byId("lost-text"), `${this.#lostText} ${seconds ? "Trying again in a moment." : "Trying again…"}`);
   }
 
   // --- keys and sound ---
@@ -191,7 +184,7 @@ class App {
     if (event.key === "Escape") this.#escape(event);
     else if (isWriting(event.target)) return;
     else if (event.key === "Enter") this.#enterKey(event);
-    else if (/^[\d*#+]$/.test(event.key)) this.#digit(event.key);
+    else if (/^[\d*#+]$/.test(event.key)) this.#digit(event);
   }
 
   #escape(event) {
@@ -206,7 +199,9 @@ class App {
     if (ringing) this.#phone.answer(ringing);
   }
 
-  #digit(key) {
+  #digit(event) {
+    event.preventDefault(); // or the field that gets the focus would get the key again
+    const { key } = event;
     const { active } = this.#phone;
     if (!active) {
       this.#dialer.press(key);

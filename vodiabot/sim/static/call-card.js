@@ -82,7 +82,7 @@ export class CallCard {
       button("transfer", "transfer", "Transfer", "", () => this.#toggle(this.#transferPanel)),
       button("hangup", "hangup", "Hang up", "stop", () => call.hangUp()),
       button("again", "phone", "Call again", "", () => this.#on.again()),
-      button("close", "back", "Close", "", () => this.#on.close()),
+      button("close", "close", "Close", "", () => this.#on.close()),
     );
   }
 
@@ -150,7 +150,7 @@ export class CallCard {
     setText(this.#note, call.over ? "" : call.note);
     this.#note.classList.toggle("bad", call.failed);
     setText(this.#keys, call.keys);
-    this.element.dataset.state = call.held ? "held" : call.state;
+    this.element.dataset.state = call.held && !call.over ? "held" : call.state;
     this.element.setAttribute("aria-label", `Call with ${call.party.name || call.party.number}`);
     this.element.classList.toggle("bad", call.over && call.failed);
     if (call.over) this.#padPanel.hidden = this.#transferPanel.hidden = true;

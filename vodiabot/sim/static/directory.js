@@ -34,12 +34,13 @@ export class Directory extends Emitter {
     return this.#accounts.get(number)?.name ?? "";
   }
 
-  /** @param {Account} account @returns {"dnd"|"busy"|"ringing"|"free"|"away"} */
+  /** @param {Account} account @returns {"dnd"|"busy"|"ringing"|"free"|"away"|"none"} none: it is nobody's extension */
   presenceOf(account) {
     const own = this.calls.filter(({ from, to }) => [from.number, to.number].includes(account.account));
     if (own.some((call) => call.connected)) return "busy";
     if (own.length) return "ringing";
     if (account.busy) return "busy";
+    if (account.type && account.type !== "extensions") return "none";
     if (account.dnd) return "dnd";
     return account.registered ? "free" : "away";
   }

@@ -20,7 +20,7 @@ export class PbxUnreachable extends Error {}
 /**
  * One session as an extension, kept up until it is closed.
  *
- * Events: `status` ({state: "connecting"|"up"|"lost"|"refused"|"closed", registered, detail, retryAt}) and `frame`
+ * Events: `status` ({state: "connecting"|"up"|"lost"|"refused"|"closed", registered, detail}) and `frame`
  * ({kind, frame}).
  */
 export class Pbx extends Emitter {
@@ -199,7 +199,7 @@ export class Pbx extends Emitter {
     const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#tries);
     const wait = longest * (0.5 + Math.random() / 2);
     this.#tries += 1;
-    this.#status("lost", detail, Date.now() + wait);
+    this.#status("lost", detail);
     this.#later(wait, () => this.#reconnect());
   }
 
@@ -215,8 +215,8 @@ export class Pbx extends Emitter {
 
   // --- small change ---
 
-  #status(state, detail = "", retryAt = null) {
-    this.emit("status", { state, registered: this.registered, detail, retryAt });
+  #status(state, detail = "") {
+    this.emit("status", { state, registered: this.registered, detail });
   }
 
   #later(ms, act) {

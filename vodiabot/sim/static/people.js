@@ -1,6 +1,6 @@
 // The lists of people and of the domain's calls.
 
-import { byId, h, setText } from "./dom.js";
+import { byId, h, icon, setText } from "./dom.js";
 import { durationOf } from "./messages.js";
 
 const PRESENCE = { free: "Free", busy: "In a call", ringing: "Ringing", dnd: "Do not disturb", away: "Not here" };
@@ -54,11 +54,11 @@ export class People {
     }
     const mine = account.account === this.#me;
     const presence = this.#directory.presenceOf(account);
-    const [number, name, text] = row.querySelectorAll(".number, .name, .presence");
+    const part = (name) => row.querySelector(`.${name}`);
     row.dataset.presence = presence;
-    setText(number, account.account);
-    setText(name, account.name || account.account);
-    setText(text, mine ? `You · ${PRESENCE[presence]}` : PRESENCE[presence]);
+    setText(part("name"), account.name || account.account);
+    setText(part("number"), account.name ? account.account : "");
+    setText(part("presence"), mine ? `You · ${PRESENCE[presence]}` : (PRESENCE[presence] ?? groupName(account.type)));
     return row;
   }
 
@@ -68,9 +68,9 @@ export class People {
       "button",
       { type: "button", onclick: pick, disabled: number === this.#me, "data-account": number },
       h("span", { class: "dot", "aria-hidden": "true" }),
-      h("span", { class: "name" }),
-      h("span", { class: "number" }),
+      h("span", { class: "person" }, h("span", { class: "name" }), " ", h("span", { class: "number" })),
       h("span", { class: "presence" }),
+      icon("phone"),
     );
     return h("li", {}, button);
   }
@@ -87,4 +87,10 @@ export class People {
     const state = STATES[call.state] ?? (call.connected ? "talking" : call.state);
     return `${name(call.from)} → ${name(call.to)} · ${state}${since}`;
   }
+}
+
+/** What a number is that is nobody's extension. @param {string} type as the PBX names it */
+function groupName(type) {
+  const names = { hunts: "Group", acds: "Queue", attendants: "Attendant", conferences: "Conference", services: "Service" };
+  return names[type] ?? "Service";
 }

@@ -1,0 +1,111 @@
+"""What the page takes from frames: its own module, run in Chromium, against tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .softphone import Softphone
+
+pytestmark = pytest.mark.browser
+
+LINE = "candidate:1 1 udp 2130706431 10.0.0.1 5000 typ host"
+
+
+def run(page46: Softphone, function: str, *arguments: Any) -> Any:
+    if page46.page.url == "about:blank":
+        page46.open()
+    script = "async ([name, args]) => (await import('/frames.js'))[name](...args)"
+    return page46.page.evaluate(script, [function, list(arguments)])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"action": "call-state", "calls": []}', "call-state"),
+        ('{"sdp": "v=0", "action": "bye"}', "sdp"),
+        ('{"bye": "true", "candidate": "x"}', "candidate"),
+        ('{"invitesdp": "v=0", "candidate": "x"}', "invitesdp"),
+        ('{"cancel": true}', "cancel"),
+        ('{"action": 7}', ""),
+        ("{}", ""),
+    ],
+)
+def test_a_frame_is_known_by_its_flat_key_first(page46: Softphone, text: str, kind: str) -> None:
+    assert run(page46, "parseFrame", text)["kind"] == kind
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "null", '"text"', "7"])
+def test_nonsense_is_no_frame(page46: Softphone, text: str) -> None:
+    assert run(page46, "parseFrame", text) is None
+
+
+@pytest.mark.parametrize(
+    ("frame", "lines"),
+    [
+        ({"candidate": LINE}, [LINE]),
+        ({"candidate": {"candidate": LINE, "sdpMid": "0", "sdpMLineIndex": 0}}, [LINE]),
+        ({"candidate": None}, []),
+        ({"candidate": ""}, []),
+        (
+            {"candidate": LINE, "adr": [["192.0.2.1", 6000], ["192.0.2.2", "7000"]]},
+            [LINE.replace("10.0.0.1 5000", "192.0.2.1 6000"), LINE.replace("10.0.0.1 5000", "192.0.2.2 7000")],
+        ),
+    ],
+)
+def test_candidates_of_every_shape(page46: Softphone, frame: dict[str, Any], lines: list[str]) -> None:
+    assert [found["candidate"] for found in run(page46, "candidatesOf", frame)] == lines
+
+
+@pytest.mark.parametrize(
+    ("address", "number", "name"),
+    [
+        ('"Ann A" <sip:45@localhost>', "45", "Ann A"),
+        ("Ann <sip:45@localhost;user=phone>", "45", "Ann"),
+        ("<sip:+4930123@example.com>", "+4930123", ""),
+        ("sip:45@localhost", "45", ""),
+        ("45", "45", ""),
+        (None, "", ""),
+    ],
+)
+def test_addresses(page46: Softphone, address: str | None, number: str, name: str) -> None:
+    assert run(page46, "partyOf", address) == {"number": number, "name": name}
+
+
+@pytest.mark.parametrize(
+    ("header", "dialect"),
+    [("Vodia-PBX/69.5.3", "modern"), ("Vodia-PBX/70.1", "modern"), ("Vodia-PBX/67.0", "classic"), (None, ""), ("x", "")],
+)
+def test_the_dialect_by_the_version(page46: Softphone, header: str | None, dialect: str) -> None:
+    assert run(page46, "dialectOf", header) == dialect
+
+
+@pytest.mark.parametrize(
+    ("description", "dialect", "offer"),
+    [
+        ({"type": "offer", "sdp": "a=setup:active"}, "classic", True),
+        ({"type": "answer", "sdp": "a=setup:actpass"}, "modern", False),
+        ({"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}, "modern", True),
+        ({"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}, "", True),
+        ({"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}, "classic", False),
+        ({"type": "", "sdp": "v=0\r\na=setup:passive\r\n"}, "modern", False),
+    ],
+)
+def test_offer_or_answer(page46: Softphone, description: dict[str, str], dialect: str, offer: bool) -> None:
+    assert run(page46, "isOffer", description, dialect) is offer
+
+
+@pytest.mark.parametrize(
+    ("entry", "connected"),
+    [
+        ({"id": "1", "state": "connected"}, True),
+        ({"id": "1", "callstate": "connected"}, True),
+        ({"id": "1", "state": "alerting", "connect": 1700000000}, True),
+        ({"id": "1", "state": "alerting", "connect": ""}, False),
+        ({"id": "1", "state": "alerting", "connect": 0}, False),
+        ({"id": "1", "callstate": "ringback"}, False),
+    ],
+)
+def test_a_call_of_the_list_is_connected(page46: Softphone, entry: dict[str, Any], connected: bool) -> None:
+    assert run(page46, "callEntryOf", entry)["connected"] is connected
