@@ -363,6 +363,7 @@ async def open_phone(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(phone.run)
             await phone.send(action="avoid-disconnect")
+            await phone.send(action="own-calls", subscribe=True)
             if register:
                 await phone.register()
             try:

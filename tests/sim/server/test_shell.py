@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -24,7 +25,6 @@ from vodiabot.sim.server.listening import parse_listen, self_signed_context
 from vodiabot.sim.server.model import Reply
 from vodiabot.sim.server.outlet import MAX_QUEUED
 from vodiabot.sim.server.running import Running, serve_model
-
 
 ANY_CERTIFICATE = ssl.create_default_context()
 ANY_CERTIFICATE.check_hostname, ANY_CERTIFICATE.verify_mode = False, ssl.CERT_NONE
@@ -86,11 +86,7 @@ class ParrotPbx:
 @asynccontextmanager
 async def parrot(model: ParrotPbx | None = None, **options: Any) -> AsyncIterator[Running]:
     async with trio.open_nursery() as nursery:
-
-        async def serving(task_status: trio.TaskStatus[Running]) -> None:
-            await serve_model(model or ParrotPbx(), listen="127.0.0.1:0", task_status=task_status, **options)
-
-        yield await nursery.start(serving)
+        yield await nursery.start(partial(serve_model, model or ParrotPbx(), listen="127.0.0.1:0", **options))
         nursery.cancel_scope.cancel()
 
 
@@ -114,6 +110,11 @@ async def socket_of(sim: Running, session: str = "good", **headers: str) -> Asyn
 async def say(socket: Any, text: str) -> Any:
     await socket.send_message(text)
     return json.loads(await socket.get_message())
+
+
+async def drain(socket: Any) -> None:
+    while True:
+        await socket.get_message()
 
 
 async def until(condition: Any) -> None:
@@ -193,8 +194,7 @@ async def test_a_monstrous_frame_closes_its_socket_and_no_other() -> None:
     async with parrot() as sim, socket_of(sim) as other, socket_of(sim) as socket:
         await socket.send_message("x" * (2 * MAX_FRAME + 10))
         with pytest.raises(trio_websocket.ConnectionClosed):
-            while True:
-                await socket.get_message()
+            await drain(socket)
         await other.get_message()
         assert await say(other, "a") == {"parrot": "a"}
 
@@ -239,7 +239,8 @@ async def test_a_client_that_does_not_read_is_dropped_and_blocks_nobody() -> Non
             await other.get_message()
             await deaf.send_all(
                 b"GET /websocket?user=1&session=good HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
             )
             await until(lambda: len(model.sockets) == 2)
             await deaf.send_all(b"\x81\x85\x00\x00\x00\x00flood")
@@ -257,6 +258,10 @@ async def test_a_lever_is_pulled_in_the_actors_turn() -> None:
         assert json.loads(await socket.get_message()) == {"posted": True}
 
 
+def has_heard(model: ParrotPbx) -> bool:
+    return bool(model.heard)
+
+
 async def test_cancelling_leaves_nothing_behind() -> None:
     gc.collect()
     process = psutil.Process()
@@ -269,15 +274,12 @@ async def test_cancelling_leaves_nothing_behind() -> None:
         model = ParrotPbx()
         async with trio.open_nursery() as nursery:
 
-            async def serving(task_status: trio.TaskStatus[Running], model: ParrotPbx = model) -> None:
-                await serve_model(model, listen="127.0.0.1:0", task_status=task_status)
-
-            sim = await nursery.start(serving)
+            sim = await nursery.start(partial(serve_model, model, listen="127.0.0.1:0"))
             idle = await trio.open_tcp_stream("127.0.0.1", sim.port)
             async with idle, socket_of(sim) as socket:
                 await socket.send_message("offer")
                 await socket.send_message("clog")
-                await until(lambda: model.heard)
+                await until(partial(has_heard, model))
                 with trio.fail_after(10):
                     nursery.cancel_scope.cancel()
                     await trio.lowlevel.cancel_shielded_checkpoint()
@@ -327,5 +329,5 @@ async def test_files_are_served_with_their_types_never_stale_and_from_here_only(
             assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "no-store" in page.headers["cache-control"]
         assert "default-src 'self'" in page.headers["content-security-policy"]
-        for path in ("/../server/http.py", "/..%2fserver%2fhttp.py", "/%2e%2e/server/http.py", "/nowhere.html", "/%00"):
+        for path in ("/../server/http.py", "/..%2fserver%2fhttp.py", "/%2e%2e/__init__.py", "/nowhere.html", "/%00"):
             assert (await http.get(path)).status_code == 404

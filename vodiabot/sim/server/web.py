@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 import structlog
 import trio
@@ -118,7 +118,7 @@ def session_of(connection: HTTPConnection) -> str:
 async def _body(request: Request) -> bytes:
     """Raises ValueError if it is too large."""
     body = b""
-    async with aclosing(cast("AsyncGenerator[bytes]", request.stream())) as stream:
+    async with aclosing(request.stream()) as stream:
         async for chunk in stream:
             body += chunk
             if len(body) > MAX_BODY:
