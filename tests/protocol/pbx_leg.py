@@ -86,6 +86,7 @@ class PbxLeg:
         self.offers[self.cseq] = False
         self._say(sdp=_sdp(f"answer{self.cseq}", setup, f"u{self.ufrag}"), cseq=self.cseq, code=200)
         self.bot_offer = False
+        self.answered = True
 
     def candidate(self, line: str | None) -> None:
         self._say(candidate=line)

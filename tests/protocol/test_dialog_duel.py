@@ -62,6 +62,9 @@ class Duel(RuleBasedStateMachine):
         self.closed = 0
         self.generation = 0
         self.pending: dict[str, int] = {}
+        self.accepted: set[object] = set()
+        self.described: set[int] = set()
+        self.acknowledged = False
 
     @initialize(
         incoming=st.booleans(),
@@ -121,6 +124,7 @@ class Duel(RuleBasedStateMachine):
         match step:
             case s.Send(command=command):
                 assert not ended or isinstance(command, LAST_WORDS), command
+                self._check_command(command)
                 self.to_pbx.append(json.loads(encode(command)))
             case s.Happened(fact=fact):
                 assert not ended, f"{fact} after the end"
@@ -141,6 +145,20 @@ class Duel(RuleBasedStateMachine):
                 assert 0 < generation == self.generation
             case s.SetSending():
                 assert not ended
+
+    def _check_command(self, command: c.Command) -> None:
+        """What the PBX would complain of, told at once."""
+        if isinstance(command, c.AcceptCall):
+            assert command.cseq not in self.accepted, "two answers to one offer"
+            self.accepted.add(command.cseq)
+            self.described.add(self.generation)
+        if isinstance(command, c.PlaceCall) or (isinstance(command, c.Resume) and command.sdp):
+            self.described.add(self.generation)
+        if isinstance(command, c.SendCandidate):
+            assert self.generation in self.described, "a candidate before the description it belongs to"
+        if isinstance(command, c.Acknowledge):
+            assert not self.acknowledged, "sip-ack twice"
+            self.acknowledged = True
 
     def _new_job(self, step: s.MakeOffer | s.MakeAnswer | s.ApplyAnswer) -> None:
         assert step.generation >= self.generation, "generations only rise"
@@ -185,6 +203,14 @@ class Duel(RuleBasedStateMachine):
     def the_bot_hears_again(self, which: int) -> None:
         if self.heard:
             self._deliver(self.heard[which % len(self.heard)])
+
+    @rule()
+    def all_is_delivered(self) -> None:
+        """The network and media are fast for a moment."""
+        for _ in range(20):
+            self.the_pbx_hears()
+            self.the_bot_hears()
+            self.media_gets_done(0)
 
     def _deliver(self, frame: Frame) -> None:
         self.do(self.dialog.receive(decode(json.dumps(frame)), self.now))
@@ -328,6 +354,9 @@ class Duel(RuleBasedStateMachine):
         for kind in (s.LegRinging, s.LegAnswered, s.LegEnded, s.LegRenamed):
             assert kinds.count(kind) <= 1
         assert self.closed == kinds.count(s.LegEnded)
+        told = [fact.what for fact in self.facts if isinstance(fact, s.LegChanged)]
+        assert told.count("media_lost") - told.count("media_back") in (0, 1)
+        assert told.count("early_media") <= 1
 
     @invariant()
     def its_properties_agree_with_what_it_told(self) -> None:
@@ -368,7 +397,7 @@ class Duel(RuleBasedStateMachine):
 
 TestDuel = Duel.TestCase
 TestDuel.settings = settings(
-    max_examples=200,
+    max_examples=300,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

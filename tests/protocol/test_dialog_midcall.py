@@ -413,6 +413,7 @@ def test_lost_media_gets_one_new_offer() -> None:
     assert leg.media_lost(1) == ["LegChanged what=media_lost", "MakeOffer generation=2"]
     assert leg.media_lost(1) == []
     assert leg.offer_made(2) == BACK
+    assert leg.media_lost(2) == []  # it was not up yet
     assert leg.sdp(answer("a2", ufrag="new")) == ["ApplyAnswer generation=2 answer=<a2>"]
     assert leg.media_up(2) == ["LegChanged what=media_back"]
     assert leg.wait(60) == []

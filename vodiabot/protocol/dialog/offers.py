@@ -58,8 +58,8 @@ def answer_offer(leg: Leg, offer: m.Sdp | m.Invite) -> None:
             leg.next_offer = offer
         return
     transport = transport_of(offer.sdp)
-    # An unanswered offer of ours occupies its peer connection for good: the library can't roll back.
-    if leg.ours is not None or leg.remote != transport:
+    # Also where an offer of ours is out: its connection has no remote side yet, and can't be rolled back.
+    if leg.remote != transport:
         _new_generation(leg)
     leg.ours = None
     leg.theirs = offer
