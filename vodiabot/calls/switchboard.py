@@ -130,7 +130,7 @@ class Switchboard:
         self._reconciling = {leg for leg in self._views if leg.ended is None}
 
     async def drain(self, timeout: float) -> None:
-        """No new calls; running ones may go on for `timeout` seconds, then they are hung up. Returns when none is left."""
+        """No new calls; running ones may go on for `timeout` seconds, then are hung up. Returns when none is left."""
         self._draining = True
         with trio.move_on_after(timeout):
             for leg in list(self._views):

@@ -1,10 +1,10 @@
 """What the PBX model wants its shell to do, and what the shell tells it.
 
 The model (`core.pbx.Pbx`) is pure: every input carries `now` (seconds, any monotonic origin) and gives a list of
-effects, to be carried out in order. A shell is `sim.server` (sockets, aiortc) or `vodiabot.testing` (memory, virtual media).
-A *leg* is one call leg that ends at the PBX, named by an opaque `leg` id of the model's own. A re-offer that needs a new
-peer connection at the PBX's side comes as a new `peer` number of the same leg; the shell keeps one peer connection a
-(leg, peer) and closes the old one when a new one of the same leg is made.
+effects, to be carried out in order. A shell is `sim.server` (sockets, aiortc) or `vodiabot.testing` (memory, virtual
+media). A *leg* is one call leg that ends at the PBX, named by an opaque `leg` id of the model's own. A re-offer that
+needs a new peer connection at the PBX's side comes as a new `peer` number of the same leg; the shell keeps one peer
+connection a (leg, peer) and closes the old one when a new one of the same leg is made.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+"""The simulated PBX itself: pure, time passed in. `effects` is what it asks of its shell; `pbx.Pbx` is all of it."""
+
+from .pbx import HttpAnswer, Pbx
+
+__all__ = ["HttpAnswer", "Pbx"]

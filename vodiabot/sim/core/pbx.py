@@ -1,0 +1,267 @@
+"""The PBX model as its shells see it. Nothing here knows a clock, a socket or audio.
+
+Every input takes `now` (seconds, any monotonic origin) and gives effects, to be carried out in order. When `deadline`
+has passed, `tick` must be called.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ..config import SimConfig
+from . import calls, client, offers, push
+from . import effects as e
+from .effects import Effect
+from .frames import BadFrame, parse
+from .logins import HttpAnswer, Logins
+from .model import Leg, Side, Socket
+from .world import World
+
+SILENT_SOCKET = 90.0
+"""Seconds after which a socket that says nothing is dropped: three keepalives."""
+
+VERSIONS = {"modern": "Vodia-PBX/70.1", "classic": "Vodia-PBX/67.0"}
+
+
+class Pbx:
+    """One simulated PBX with one domain."""
+
+    def __init__(self, config: SimConfig, *, seed: int | None = None, epoch: float = 0.0) -> None:
+        """`seed` makes ids repeatable. `epoch`: seconds since the epoch at `now` = 0."""
+        self.config = config
+        rng = random.Random(seed)
+        self._world = World(config, rng, epoch)
+        self._logins = Logins(config, rng)
+
+    @property
+    def server_header(self) -> str:
+        """What the `Server:` header says; "" for none."""
+        header = self.config.server_header
+        return VERSIONS[self.config.dialect] if header is None else header
+
+    @property
+    def deadline(self) -> float | None:
+        return self._world.clock.deadline
+
+    # --- HTTP --------------------------------------------------------------------------------------------------------
+
+    def session_request(
+        self, method: str, body: Any, basic: tuple[str, str] | None, session: str | None, now: float
+    ) -> HttpAnswer:
+        """`/rest/system/session`. `body`: the parsed JSON; `session`: of the cookie. Never raises."""
+        return self._logins.request(method, body, basic, session, now)
+
+    # --- sockets -----------------------------------------------------------------------------------------------------
+
+    def refusal(self, domain: str, user: str, session: str | None) -> int:
+        """The HTTP status with which a WebSocket is refused; 0 if it is welcome."""
+        if self._logins.user_of(session) != user or user not in self._world.accounts:
+            return 403
+        return 0 if domain == self.config.domain else 404
+
+    def open_socket(self, socket: str, user: str, now: float, *, user_agent: str = "") -> list[Effect]:
+        """A client's WebSocket is open. `socket`: a name of the shell's, new each time."""
+        return self._run(now, lambda: self._open(socket, user, now, user_agent))
+
+    def _open(self, socket: str, user: str, now: float, user_agent: str) -> None:
+        world = self._world
+        world.sockets[socket] = Socket(socket, user, browser="Mozilla/" in user_agent, heard=now)
+        world.log("info", "socket open", socket=socket, user=user)
+        push.domain_state(world, world.sockets[socket])
+        push.account_changed(world, world.accounts[user])
+        for leg in world.living():
+            if leg.user == user and leg.socket is None:
+                leg.socket = socket  # its client is back
+        self._watch(socket)
+
+    def _watch(self, socket: str) -> None:
+        found = self._world.sockets.get(socket)
+        if found is None:
+            return
+        due = found.heard + SILENT_SOCKET
+        if due <= self._world.now:
+            self._world.log("info", "a silent socket is dropped", socket=socket)
+            self._world.emit(e.CloseSocket(socket, "silent"))
+            self._closed(socket)
+        else:
+            self._world.clock.at(due, lambda: self._watch(socket))
+
+    def socket_text(self, socket: str, text: str, now: float) -> list[Effect]:
+        """A frame of a client. What makes no sense is logged and nothing else."""
+        return self._run(now, lambda: self._text(socket, text))
+
+    def _text(self, socket: str, text: str) -> None:
+        sender = self._world.sockets.get(socket)
+        if sender is None:
+            return
+        sender.heard = self._world.now
+        action = "?"
+        try:
+            frame = parse(text)
+            action = frame["action"]
+            client.handle(self._world, sender, frame)
+        except BadFrame as exc:
+            self._world.log("warning", "frame refused", user=sender.user, action=action[:40], why=str(exc))
+
+    def socket_closed(self, socket: str, now: float) -> list[Effect]:
+        """The client's WebSocket is gone. Idempotent."""
+        return self._run(now, lambda: self._closed(socket))
+
+    def _closed(self, socket: str) -> None:
+        world = self._world
+        gone = world.sockets.pop(socket, None)
+        if gone is None:
+            return
+        world.log("info", "socket closed", socket=socket, user=gone.user)
+        for leg in world.living(socket):
+            calls.orphaned(world, leg)
+        push.account_changed(world, world.accounts[gone.user])
+
+    # --- media and time ----------------------------------------------------------------------------------------------
+
+    def media(self, news: e.MediaNews, now: float) -> list[Effect]:
+        """What the shell's media side tells; news of an old peer is ignored."""
+        return self._run(now, lambda: self._media(news))
+
+    def _media(self, news: e.MediaNews) -> None:
+        leg = self._world.legs.get(news.leg)
+        if leg is None or leg.ended:
+            return
+        if isinstance(news, e.DigitHeard):
+            leg.digits += news.digit
+            self._world.log("info", "digit heard", callid=leg.call_id, digit=news.digit)
+        elif news.peer == leg.peer:
+            _media_of_present_peer(self._world, leg, news)
+
+    def tick(self, now: float) -> list[Effect]:
+        """Time has passed. Harmless before the deadline."""
+
+        def work() -> None:
+            while (due := self._world.clock.due(now)) is not None:
+                due()
+
+        return self._run(now, work)
+
+    def _run(self, now: float, work: Callable[[], None]) -> list[Effect]:
+        world = self._world
+        world.now = max(now, world.now)
+        world.effects = []
+        work()
+        return world.effects
+
+    # --- levers ------------------------------------------------------------------------------------------------------
+
+    def refuse_logins(self, count: int) -> None:
+        """So many logins to come are refused."""
+        self._logins.refuse_next = count
+
+    def lose_registration(self, user: str, now: float) -> list[Effect]:
+        """Forget that the extension is registered, without a word to it."""
+
+        def work() -> None:
+            for socket in self._world.sockets.values():
+                if socket.user == user:
+                    socket.registered_until = None
+            push.account_changed(self._world, self._world.accounts[user])
+
+        return self._run(now, work)
+
+    def drop_socket(self, socket: str, now: float) -> list[Effect]:
+        """Close a client's socket."""
+
+        def work() -> None:
+            self._world.emit(e.CloseSocket(socket, "dropped"))
+            self._closed(socket)
+
+        return self._run(now, work)
+
+    def call_in(self, number: str, user: str, now: float) -> list[Effect]:
+        """A service number calls an extension. Raises KeyError for an unknown number."""
+        service = self._world.services[number]
+
+        def work() -> None:
+            if calls.call_in(self._world, service, user) is None:
+                self._world.log("warning", "nobody to call", user=user)
+
+        return self._run(now, work)
+
+    def name_caller(self, call_id: str, name: str, number: str, now: float) -> list[Effect]:
+        """Tell a client a better name for the other side of its leg."""
+
+        def work() -> None:
+            leg = self._world.by_call_id[call_id]
+            self._world.send(leg, {"action": "callerid", "callid": leg.call_id, "name": name, "number": number})
+
+        return self._run(now, work)
+
+    def hang_up(self, call_id: str, now: float) -> list[Effect]:
+        """End a leg, and its call, from the PBX's side. Raises KeyError."""
+        leg = self._world.by_call_id[call_id]
+        return self._run(now, lambda: None if leg.ended else calls.hang_up(self._world, leg))
+
+    def reoffer(self, call_id: str, now: float, *, new_transport: bool = False) -> list[Effect]:
+        """Offer anew to a client. Raises KeyError."""
+        leg = self._world.by_call_id[call_id]
+
+        def work() -> None:
+            offers.make_offer(self._world, leg, new_transport=new_transport)
+            offers.describe(self._world, leg, 200)
+
+        return self._run(now, work)
+
+    # --- for tests and the log ---------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        world = self._world
+        return {
+            "sockets": {s.id: {"user": s.user, "browser": s.browser} for s in world.sockets.values()},
+            "registered": {user: len(world.registered(user)) for user in world.accounts if world.registered(user)},
+            "legs": [_leg_facts(leg) for leg in world.living()],
+            "calls": [
+                {
+                    "id": call.id,
+                    "from": call.from_number,
+                    "to": call.to_number,
+                    "state": push.state_of(call),
+                    "service": call.service.kind if call.service else None,
+                }
+                for call in world.calls.values()
+            ],
+        }
+
+    def digits_of(self, call_id: str) -> str:
+        """What the client of a leg has pressed. Raises KeyError."""
+        return self._world.by_call_id[call_id].digits
+
+
+def _leg_facts(leg: Leg) -> dict[str, Any]:
+    return {
+        "callid": leg.call_id,
+        "user": leg.user,
+        "side": "caller" if leg.side is Side.CALLER else "callee",
+        "state": leg.state.value,
+        "held": leg.held,
+        "media_up": leg.media_up,
+        "call": leg.call.id,
+        "digits": leg.digits,
+    }
+
+
+def _media_of_present_peer(world: World, leg: Leg, news: e.MediaNews) -> None:
+    match news:
+        case e.AnswerReady(sdp=sdp) | e.OfferReady(sdp=sdp):
+            offers.ready(world, leg, sdp)
+        case e.CandidateReady(candidate=line):
+            offers.candidate_ready(world, leg, line)
+        case e.MediaUp():
+            leg.media_up = True
+        case e.MediaLost():
+            calls.media_lost(world, leg)
+        case e.MediaFailed(error=error):
+            calls.media_failed(world, leg, error)
+
+
+__all__ = ["HttpAnswer", "Pbx"]

@@ -1,0 +1,117 @@
+"""What subscribers are told: domain-state, user-state, call-state (PROTOCOL.md section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .effects import SendFrame
+from .model import Account, Call, LegState, Socket
+from .world import World
+
+LISTS = ("own-calls", "domain-calls", "orbit-calls")
+
+
+def calls_changed(world: World) -> None:
+    """Each subscriber gets its whole lists, and everybody whoever became busy or free."""
+    for socket in list(world.sockets.values()):
+        for subscription in LISTS:
+            if subscription in socket.subscriptions:
+                send_calls(world, socket, subscription)
+    for account in world.accounts.values():
+        account_changed(world, account)
+
+
+def send_calls(world: World, socket: Socket, subscription: str) -> None:
+    entries = [call_entry(world, call) for call in _listed(world, socket, subscription)]
+    world.emit(SendFrame(socket.id, {"action": "call-state", "calls": entries}))
+
+
+def _listed(world: World, socket: Socket, subscription: str) -> list[Call]:
+    calls = [call for call in world.calls.values() if not call.ended]
+    if subscription == "own-calls":
+        return [call for call in calls if socket.user in parties(call)]
+    return [call for call in calls if call.parked or subscription == "domain-calls"]
+
+
+def parties(call: Call) -> list[str]:
+    """The extensions that take part, ringing ones too."""
+    return list(dict.fromkeys(leg.user for leg in (*call.legs, *call.ringing) if not leg.ended))
+
+
+def state_of(call: Call) -> str:
+    if any(leg.held for leg in call.legs if not leg.ended):
+        return "holding"
+    if call.connect is not None:
+        return "connected"
+    return "ringing" if any(leg.state is LegState.RINGING for leg in call.ringing) else "alerting"
+
+
+def call_entry(world: World, call: Call) -> dict[str, Any]:
+    """One entry, in the form of the dialect."""
+    start = round(world.epoch + call.start, 3)
+    recording = any(leg.recording for leg in call.legs)
+    if world.config.dialect == "classic":
+        return {
+            "id": call.id,
+            "from": _address(world, call.from_number, call.from_name),
+            "to": _address(world, call.to_number, call.to_name),
+            "callstate": state_of(call),
+            "start": str(int(start)),
+            "rec": recording,
+        }
+    return {
+        "id": call.id,
+        "state": state_of(call),
+        "start": start,
+        "connect": "" if call.connect is None else round(world.epoch + call.connect, 3),
+        "from-number": call.from_number,
+        "from-name": call.from_name,
+        "to-number": call.to_number,
+        "to-name": call.to_name,
+        "extension": [f"*{user}" for user in parties(call)],
+        "rec": recording,
+    }
+
+
+def _address(world: World, number: str, name: str) -> str:
+    uri = f"<sip:{number}@{world.config.domain}>"
+    return f'"{name}" {uri}' if name else uri
+
+
+def account_entry(world: World, account: Account) -> dict[str, Any]:
+    mine = [c for c in world.calls.values() if not c.ended and account.user in parties(c)]
+    return {
+        "account": account.user,
+        "type": account.type,
+        "name": account.name,
+        "registered": bool(world.registered(account.user)),
+        "chatstatus": "online" if any(s.user == account.user for s in world.sockets.values()) else "offline",
+        "dnd": account.dnd,
+        "calls": [{"id": call.id, "state": state_of(call)} for call in mine],
+    }
+
+
+def account_changed(world: World, account: Account) -> None:
+    """Tell everybody, if there is anything new."""
+    entry = account_entry(world, account)
+    if entry == account.last_pushed:
+        return
+    account.last_pushed = entry
+    frame = {"action": "user-state", "domain": world.config.domain, **entry}
+    if not entry["calls"]:
+        frame = {key: value for key, value in frame.items() if key != "calls"}  # absent means none
+    for socket in world.sockets.values():
+        world.emit(SendFrame(socket.id, frame))
+
+
+def domain_state(world: World, socket: Socket) -> None:
+    """The whole picture."""
+    accounts = [account_entry(world, account) for account in world.accounts.values()]
+    accounts += [_other(g.number, "hunts", g.number) for g in world.groups.values()]
+    accounts += [_other(s.number, "attendants", s.kind) for s in world.services.values()]
+    calls = [call_entry(world, call) for call in world.calls.values() if not call.ended]
+    world.emit(SendFrame(socket.id, {"action": "domain-state", "messages": [], "calls": calls, "accounts": accounts}))
+
+
+def _other(number: str, type_: str, name: str) -> dict[str, Any]:
+    return {"account": number, "type": type_, "name": name, "registered": True, "dnd": False, "calls": []}
