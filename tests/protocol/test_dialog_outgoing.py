@@ -73,12 +73,30 @@ def test_modern_early_media_then_200_without_sdp() -> None:
     assert leg.sdp(code=200) == ["Acknowledge call_id=c1", "LegAnswered"]
 
 
-def test_modern_183_then_200_with_the_same_sdp_is_answered_once() -> None:
+@pytest.mark.parametrize("cseq", [4, 5, None])
+def test_modern_183_then_200_with_the_same_sdp_is_answered_once(cseq: int | None) -> None:
     leg = calling(MODERN)
     leg.sdp(offer("o1"), code=183, cseq=4)
     leg.answer_made(2)
-    assert leg.sdp(offer("o1"), code=200, cseq=4) == ["Acknowledge call_id=c1", "LegAnswered"]
+    assert leg.sdp(offer("o1"), code=200, cseq=cseq) == ["Acknowledge call_id=c1", "LegAnswered"]
     assert leg.sdp(offer("o1"), code=200, cseq=4) == []
+
+
+@pytest.mark.parametrize("dialect", [CLASSIC, MODERN])
+def test_connected_first_then_200_with_the_sdp_of_183(dialect: Dialect) -> None:
+    leg = calling(dialect)
+    text = offer("o1") if dialect is MODERN else answer("a1")
+    leg.sdp(text, code=183, cseq=4)
+    leg.answer_made(2)
+    leg.lists(state="connected")
+    assert leg.sdp(text, code=200, cseq=5) == []
+
+
+def test_connected_first_then_an_offer_of_a_classic_pbx() -> None:
+    leg = calling(CLASSIC)
+    leg.sdp(answer("a1"), code=183)
+    leg.lists(state="connected")
+    assert leg.sdp(offer("re"), sdp_type="offer", code=200) == ["MakeAnswer generation=1 offer=<re>"]
 
 
 def test_modern_200_with_another_sdp_of_the_same_connection() -> None:

@@ -181,7 +181,8 @@ class Happened(Step, frozen=True, kw_only=True):
 
 
 class Settled(Step, frozen=True, kw_only=True):
-    """An intent that takes time is over: `transfer` (taken, refused), `hold`, `resume`, `answer`. `error` None: it worked."""
+    """An intent that takes time is over: `transfer` (taken, refused), `hold`, `resume`, `answer`, `join`. `error`
+    None: it worked. Once for each that was taken, at most: LegEnded ends what was not settled before it."""
 
     intent: Literal["answer", "hold", "resume", "transfer", "join"]
     error: str | None = None

@@ -135,11 +135,17 @@ class Leg:
     def side(self) -> c.CallSide:
         return "caller" if self.placed_by_us else "callee"
 
-    def seen_before(self, message: m.Sdp) -> bool:
-        """Whether this description was handled already; it is remembered. Without `cseq` only the last one
-        counts, for the PBX may well come back to an older description."""
+    def seen_before(self, message: m.Sdp, *, repeated: bool = False) -> bool:
+        """Whether this description was handled already; it is remembered.
+
+        Without `cseq` only the last one counts, for the PBX may well come back to an older description. `repeated`: the
+        frame is one of those that answer our `sdp-packet`, each of which may repeat the description of the one before
+        under another `cseq`; later the same text under another `cseq` is a new offer.
+        """
         key = (message.cseq, message.sdp)
-        known = key in self.seen if message.cseq is not None else bool(self.seen) and self.seen[-1] == key
+        last = self.seen[-1][1] if self.seen else None
+        known = message.cseq is not None and key in self.seen
+        known = known or ((repeated or message.cseq is None) and message.sdp == last)
         if not known:
             self.seen.append(key)
         return known

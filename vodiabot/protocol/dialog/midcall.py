@@ -96,16 +96,22 @@ def sdp(leg: Leg, message: m.Sdp) -> None:
     elif leg.placed_by_us and leg.described_at is None and leg.theirs is None:
         offers.rename(leg, message.call_id)
         offers.first_description(leg, message)  # call-state was faster than the first `sdp` frame
-    elif leg.seen_before(message):
+    elif leg.seen_before(message, repeated=leg.placed_by_us and first_final):
         return
     elif leg.ours is not None:
         _while_offering(leg, message)
-    elif leg.placed_by_us and first_final and leg.dialect is Dialect.CLASSIC:
+    elif _repeats_the_answer(leg, message, first_final):
         _final_form(leg, message)
     elif message.sdp_type == "answer":
         resumed(leg)  # to a resume without SDP
     else:
         _re_offer(leg, message)
+
+
+def _repeats_the_answer(leg: Leg, message: m.Sdp, first_final: bool) -> bool:
+    """The 200 to our `sdp-packet`, where call-state had told the answer before."""
+    classic = leg.placed_by_us and leg.dialect is Dialect.CLASSIC
+    return classic and first_final and message.sdp_type != "offer"
 
 
 def _answered_without_sdp(leg: Leg) -> None:

@@ -107,7 +107,7 @@ def rename(leg: Leg, call_id: str) -> None:
 def first_description(leg: Leg, message: m.Sdp) -> None:
     """An `sdp` frame that belongs to our `sdp-packet`: the PBX's answer, or an offer of its own, by
     dialect."""
-    if not message.sdp or leg.seen_before(message):
+    if not message.sdp or leg.seen_before(message, repeated=True):
         return
     role = role_of(message.sdp, leg.dialect, message.sdp_type)
     _learn_dialect(leg, message.sdp, role == "offer")
