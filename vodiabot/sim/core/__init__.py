@@ -1,5 +1,5 @@
 """The simulated PBX itself: pure, time passed in. `effects` is what it asks of its shell; `pbx.Pbx` is all of it."""
 
-from .pbx import HttpAnswer, Pbx
+from .pbx import Pbx, Reply
 
-__all__ = ["HttpAnswer", "Pbx"]
+__all__ = ["Pbx", "Reply"]

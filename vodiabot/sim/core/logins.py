@@ -15,18 +15,19 @@ TOKEN_LIFE = 10.0
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
-    """`value` is sent as JSON: a session id or token as a quoted string, or false. `cookie`: `session`; "" removes it."""
+class Reply:
+    """`value` is sent as JSON: a session id or token as a quoted string, or false. `cookie`: a session id to be set; ""
+    removes it, None leaves it."""
 
     status: int
     value: Any
     cookie: str | None = None
 
     def __repr__(self) -> str:
-        return f"HttpAnswer({self.status}, ***)"
+        return f"Reply({self.status}, ***)"
 
 
-REFUSED = HttpAnswer(403, False)
+REFUSED = Reply(403, False)
 
 
 class Logins:
@@ -47,16 +48,16 @@ class Logins:
 
     def request(
         self, method: str, body: Any, basic: tuple[str, str] | None, session: str | None, now: float
-    ) -> HttpAnswer:
+    ) -> Reply:
         """One request. Never raises, whatever the body is."""
         if method == "GET":
             user = self.user_of(session)
-            return HttpAnswer(200, user if user else False)
+            return Reply(200, user if user else False)
         if method == "DELETE":
             self._sessions.pop(session or "", None)
-            return HttpAnswer(200, True, "")
+            return Reply(200, True, "")
         if not isinstance(body, dict):
-            return HttpAnswer(400, False)
+            return Reply(400, False)
         if self.refuse_next > 0:
             self.refuse_next -= 1
             return REFUSED
@@ -67,9 +68,9 @@ class Logins:
                 return self._mint(body, basic, now)
             case "session":
                 return self._redeem(body.get("value"), now)
-        return HttpAnswer(400, False)
+        return Reply(400, False)
 
-    def _auth(self, value: Any) -> HttpAnswer:
+    def _auth(self, value: Any) -> Reply:
         name, _, secret = value.partition(" ") if isinstance(value, str) else ("", "", "")
         user, at, domain = name.partition("@")
         password = self._passwords.get(user)
@@ -80,25 +81,25 @@ class Logins:
             return REFUSED
         return self._open(user)
 
-    def _mint(self, body: dict[str, Any], basic: tuple[str, str] | None, now: float) -> HttpAnswer:
+    def _mint(self, body: dict[str, Any], basic: tuple[str, str] | None, now: float) -> Reply:
         admin = self._config.admin
         if basic is None or basic[0] != admin.user or not _same(basic[1], admin.password):
-            return HttpAnswer(401, False)
+            return Reply(401, False)
         user = body.get("username")
         if user not in self._passwords or body.get("domain") != self._config.domain:
-            return HttpAnswer(404, False)
+            return Reply(404, False)
         token = self._random()
         self._tokens[token] = (user, now + TOKEN_LIFE)
-        return HttpAnswer(200, token)
+        return Reply(200, token)
 
-    def _redeem(self, token: Any, now: float) -> HttpAnswer:
+    def _redeem(self, token: Any, now: float) -> Reply:
         user, until = self._tokens.pop(token, ("", 0.0)) if isinstance(token, str) else ("", 0.0)
         return self._open(user) if user and now <= until else REFUSED
 
-    def _open(self, user: str) -> HttpAnswer:
+    def _open(self, user: str) -> Reply:
         session = self._random()
         self._sessions[session] = user
-        return HttpAnswer(200, session, session)
+        return Reply(200, session, session)
 
     def _random(self) -> str:
         return f"{self._rng.getrandbits(128):032x}"

@@ -15,7 +15,7 @@ from . import calls, client, offers, push
 from . import effects as e
 from .effects import Effect
 from .frames import BadFrame, parse
-from .logins import HttpAnswer, Logins
+from .logins import Logins, Reply
 from .model import Leg, Side, Socket
 from .world import World
 
@@ -47,23 +47,21 @@ class Pbx:
 
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
-    def session_request(
-        self, method: str, body: Any, basic: tuple[str, str] | None, session: str | None, now: float
-    ) -> HttpAnswer:
-        """`/rest/system/session`. `body`: the parsed JSON; `session`: of the cookie. Never raises."""
+    def session(self, now: float, method: str, body: Any, basic: tuple[str, str] | None, session: str | None) -> Reply:
+        """`/rest/system/session`. `body`: the parsed JSON; `session`: the one that it came with. Never raises."""
         return self._logins.request(method, body, basic, session, now)
 
     # --- sockets -----------------------------------------------------------------------------------------------------
 
-    def refusal(self, domain: str, user: str, session: str | None) -> int:
+    def admits(self, now: float, domain: str, user: str, session: str | None) -> int:
         """The HTTP status with which a WebSocket is refused; 0 if it is welcome."""
         if self._logins.user_of(session) != user or user not in self._world.accounts:
             return 403
         return 0 if domain == self.config.domain else 404
 
-    def open_socket(self, socket: str, user: str, now: float, *, user_agent: str = "") -> list[Effect]:
-        """A client's WebSocket is open. `socket`: a name of the shell's, new each time."""
-        return self._run(now, lambda: self._open(socket, user, now, user_agent))
+    def opened(self, now: float, socket: str, user: str, useragent: str = "") -> list[Effect]:
+        """A client's WebSocket is open. `socket`: a name of the shell's, new each time; `useragent`: of its upgrade."""
+        return self._run(now, lambda: self._open(socket, user, now, useragent))
 
     def _open(self, socket: str, user: str, now: float, user_agent: str) -> None:
         world = self._world
@@ -88,7 +86,7 @@ class Pbx:
         else:
             self._world.clock.at(due, lambda: self._watch(socket))
 
-    def socket_text(self, socket: str, text: str, now: float) -> list[Effect]:
+    def frame(self, now: float, socket: str, text: str) -> list[Effect]:
         """A frame of a client. What makes no sense is logged and nothing else."""
         return self._run(now, lambda: self._text(socket, text))
 
@@ -105,7 +103,7 @@ class Pbx:
         except BadFrame as exc:
             self._world.log("warning", "frame refused", user=sender.user, action=action[:40], why=str(exc))
 
-    def socket_closed(self, socket: str, now: float) -> list[Effect]:
+    def closed(self, now: float, socket: str) -> list[Effect]:
         """The client's WebSocket is gone. Idempotent."""
         return self._run(now, lambda: self._closed(socket))
 
@@ -121,7 +119,7 @@ class Pbx:
 
     # --- media and time ----------------------------------------------------------------------------------------------
 
-    def media(self, news: e.MediaNews, now: float) -> list[Effect]:
+    def news(self, now: float, news: e.MediaNews) -> list[Effect]:
         """What the shell's media side tells; news of an old peer is ignored."""
         return self._run(now, lambda: self._media(news))
 
@@ -157,7 +155,7 @@ class Pbx:
         """So many logins to come are refused."""
         self._logins.refuse_next = count
 
-    def lose_registration(self, user: str, now: float) -> list[Effect]:
+    def lose_registration(self, now: float, user: str) -> list[Effect]:
         """Forget that the extension is registered, without a word to it."""
 
         def work() -> None:
@@ -168,7 +166,7 @@ class Pbx:
 
         return self._run(now, work)
 
-    def drop_socket(self, socket: str, now: float) -> list[Effect]:
+    def drop_socket(self, now: float, socket: str) -> list[Effect]:
         """Close a client's socket."""
 
         def work() -> None:
@@ -177,7 +175,7 @@ class Pbx:
 
         return self._run(now, work)
 
-    def call_in(self, number: str, user: str, now: float) -> list[Effect]:
+    def call_in(self, now: float, number: str, user: str) -> list[Effect]:
         """A service number calls an extension. Raises KeyError for an unknown number."""
         service = self._world.services[number]
 
@@ -187,7 +185,7 @@ class Pbx:
 
         return self._run(now, work)
 
-    def name_caller(self, call_id: str, name: str, number: str, now: float) -> list[Effect]:
+    def name_caller(self, now: float, call_id: str, name: str, number: str) -> list[Effect]:
         """Tell a client a better name for the other side of its leg."""
 
         def work() -> None:
@@ -196,12 +194,12 @@ class Pbx:
 
         return self._run(now, work)
 
-    def hang_up(self, call_id: str, now: float) -> list[Effect]:
+    def hang_up(self, now: float, call_id: str) -> list[Effect]:
         """End a leg, and its call, from the PBX's side. Raises KeyError."""
         leg = self._world.by_call_id[call_id]
         return self._run(now, lambda: None if leg.ended else calls.hang_up(self._world, leg))
 
-    def reoffer(self, call_id: str, now: float, *, new_transport: bool = False) -> list[Effect]:
+    def reoffer(self, now: float, call_id: str, *, new_transport: bool = False) -> list[Effect]:
         """Offer anew to a client. Raises KeyError."""
         leg = self._world.by_call_id[call_id]
 
@@ -264,4 +262,4 @@ def _media_of_present_peer(world: World, leg: Leg, news: e.MediaNews) -> None:
             calls.media_failed(world, leg, error)
 
 
-__all__ = ["HttpAnswer", "Pbx"]
+__all__ = ["Pbx", "Reply"]
