@@ -19,6 +19,9 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-dev-shm-usage",
 ]
+MISSING = (
+    "these tests need Chromium: `apt-get install chromium`, or `playwright install chromium`, or name one in $CHROMIUM"
+)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -33,10 +36,7 @@ def launch(playwright: Playwright) -> Browser:
     """A browser with a fake microphone. Fails the test, clearly, if there is none: these tests are never skipped."""
     path = find_chromium()
     if path is None and not Path(playwright.chromium.executable_path).exists():
-        pytest.fail(
-            "these tests need Chromium: `apt-get install chromium`, or `playwright install chromium`, or name one in $CHROMIUM",
-            pytrace=False,
-        )
+        pytest.fail(MISSING, pytrace=False)
     try:
         return playwright.chromium.launch(executable_path=path, args=FLAGS, headless=True)
     except Error as exc:

@@ -102,7 +102,8 @@ def test_a_password_that_was_changed_leads_to_the_sign_in(page46: Softphone, fak
     signed_in(page46)
     page46.page.route("**/rest/system/session", lambda route: route.fulfill(status=403, body="false"))
     fake_pbx.drop()
-    expect(page46.page.get_by_role("alert").filter(has_text="no longer takes this password")).to_be_visible(timeout=10_000)
+    told = page46.page.get_by_role("alert").filter(has_text="no longer takes this password")
+    expect(told).to_be_visible(timeout=10_000)
 
 
 def test_keepalive_and_registration_go_on(page46: Softphone, fake_pbx: FakePbx) -> None:
@@ -120,8 +121,23 @@ def test_a_registration_without_an_answer_is_told(page46: Softphone, fake_pbx: F
     page46.page.clock.install()
     page46.open().sign_in(ready=False)
     expect(page46.page.locator("#connection")).to_have_text("Registering…")
+    people(fake_pbx)
+    page46.expect_presence("45", "Free")
     page46.page.clock.fast_forward(11_000)
     expect(page46.page.get_by_text("does not confirm the registration")).to_be_visible()
+
+
+def test_a_socket_that_has_silently_died_is_noticed(page46: Softphone, fake_pbx: FakePbx) -> None:
+    page46.page.clock.install()
+    signed_in(page46)
+    fake_pbx.registers = False
+    page46.page.clock.fast_forward(31_000)  # the registration is refreshed, and nothing comes back
+    page46.page.clock.fast_forward(11_000)
+    fake_pbx.registers = True
+    expect(page46.page.locator("#connection")).to_have_text("Not connected")
+    page46.page.clock.fast_forward(1_000)
+    expect(page46.page.locator("#connection")).to_have_text("Ready for calls")
+    assert len(fake_pbx.sockets) == 2
 
 
 def test_signing_out_leaves_nothing_behind(page46: Softphone, fake_pbx: FakePbx) -> None:
@@ -157,7 +173,9 @@ def test_an_invite_rings_and_can_be_rejected(page46: Softphone, fake_pbx: FakePb
         ({"bye": "true", "callid": "in-1", "cseq": 9}, {"action": "bye-response", "callid": "in-1", "cseq": 9}),
     ],
 )
-def test_a_caller_who_gives_up(page46: Softphone, fake_pbx: FakePbx, frame: dict[str, Any], answer: dict[str, Any]) -> None:
+def test_a_caller_who_gives_up(
+    page46: Softphone, fake_pbx: FakePbx, frame: dict[str, Any], answer: dict[str, Any]
+) -> None:
     signed_in(page46)
     fake_pbx.say(INVITE)
     page46.expect_ringing()
@@ -191,7 +209,9 @@ def test_names_from_the_network_are_text(page46: Softphone, fake_pbx: FakePbx) -
     assert page46.page.locator("img, b").count() == 0
 
 
-@pytest.mark.parametrize("nonsense", ["{", "[]", "7", '{"sdp": 7}', '{"candidate": {}}', '{"action": "call-state", "calls": 7}'])
+@pytest.mark.parametrize(
+    "nonsense", ["{", "[]", "7", '{"sdp": 7}', '{"candidate": {}}', '{"action": "call-state", "calls": 7}']
+)
 def test_nonsense_of_the_pbx_harms_nothing(page46: Softphone, fake_pbx: FakePbx, nonsense: str) -> None:
     signed_in(page46)
     fake_pbx.sockets[-1].send(nonsense)
@@ -205,8 +225,9 @@ def test_nonsense_of_the_pbx_harms_nothing(page46: Softphone, fake_pbx: FakePbx,
 def test_who_is_on_which_extension(page46: Softphone, fake_pbx: FakePbx) -> None:
     signed_in(page46)
     people(fake_pbx)
-    for account, text in [("45", "^Free"), ("46", "^You · Free"), ("47", "Do not disturb"), ("48", "Not here"), ("700", "Group")]:
+    for account, text in [("45", "^Free"), ("46", "^You · Free"), ("47", "Do not disturb"), ("48", "Not here")]:
         page46.expect_presence(account, text)
+    page46.expect_presence("700", "Group")
     expect(page46.page.locator("#me")).to_have_text("Ann 46")
     fake_pbx.say({"action": "user-state", "account": "47", "dnd": False, "calls": [{"id": "1"}]})
     page46.expect_presence("47", "In a call")

@@ -1,4 +1,4 @@
-"""The page's offers and answers, against a far end inside the browser: both dialects, re-offers, keys, several calls."""
+"""The page's offers and answers, against a far end in the browser: both dialects, re-offers, keys, several calls."""
 
 from __future__ import annotations
 

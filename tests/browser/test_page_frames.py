@@ -75,7 +75,7 @@ def test_addresses(page46: Softphone, address: str | None, number: str, name: st
 
 @pytest.mark.parametrize(
     ("header", "dialect"),
-    [("Vodia-PBX/69.5.3", "modern"), ("Vodia-PBX/70.1", "modern"), ("Vodia-PBX/67.0", "classic"), (None, ""), ("x", "")],
+    [("Vodia-PBX/69.5.3", "modern"), ("Vodia-PBX/70.1", "modern"), ("Vodia-PBX/67.0", "classic"), (None, "")],
 )
 def test_the_dialect_by_the_version(page46: Softphone, header: str | None, dialect: str) -> None:
     assert run(page46, "dialectOf", header) == dialect

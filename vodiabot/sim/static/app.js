@@ -60,7 +60,7 @@ class App {
     try {
       await pbx.open();
     } catch (error) {
-      this.#pbx = null;
+      this.#pbx = this.#phone = null;
       pbx.close();
       throw error;
     }

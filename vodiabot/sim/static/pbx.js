@@ -42,6 +42,9 @@ export class Pbx extends Emitter {
   #origin;
   #socket = null;
   #closed = false;
+  #connecting = false;
+  /** Whether anything has come since the registration was sent. */
+  #heard = false;
   #tries = 0;
   #timers = new Set();
 
@@ -82,17 +85,22 @@ export class Pbx extends Emitter {
 
   /** Try to connect now, not when the back-off is over. */
   retryNow() {
-    if (this.#closed || this.#socket) return;
+    if (this.#closed || this.#socket || this.#connecting) return;
     this.#clearTimers();
     this.#reconnect();
   }
 
   async #connect() {
+    this.#connecting = true;
     this.#status("connecting");
-    await inTurn(async () => {
-      await this.#login();
-      await this.#openSocket();
-    });
+    try {
+      await inTurn(async () => {
+        await this.#login();
+        await this.#openSocket();
+      });
+    } finally {
+      this.#connecting = false;
+    }
   }
 
   async #login() {
@@ -158,6 +166,7 @@ export class Pbx extends Emitter {
       console.warn("a frame of the PBX was not understood");
       return;
     }
+    this.#heard = true;
     if (read.kind === "sip-register") this.#confirmed(Number(read.frame.expires));
     this.emit("frame", read);
   }
@@ -165,12 +174,22 @@ export class Pbx extends Emitter {
   // --- registration ---
 
   #register() {
+    this.#heard = false;
     this.send("sip-register", { useragent: USER_AGENT });
-    this.#unanswered = this.#later(ANSWER_MS, () => {
-      this.registered = false;
-      this.#status("up", "the PBX does not confirm the registration: calls to you may not ring here");
-      this.#register();
-    });
+    this.#unanswered = this.#later(ANSWER_MS, () => this.#notConfirmed());
+  }
+
+  /** A browser tells nothing of a socket that has silently died: the PBX that says nothing at all is its only sign. */
+  #notConfirmed() {
+    if (!this.#heard) {
+      this.#socket.onclose = this.#socket.onmessage = null;
+      this.#socket.close();
+      this.#lost();
+      return;
+    }
+    this.registered = false;
+    this.#status("up", "the PBX does not confirm the registration: calls to you may not ring here");
+    this.#register();
   }
 
   #unanswered = null;

@@ -91,6 +91,6 @@ export class People {
 
 /** What a number is that is nobody's extension. @param {string} type as the PBX names it */
 function groupName(type) {
-  const names = { hunts: "Group", acds: "Queue", attendants: "Attendant", conferences: "Conference", services: "Service" };
+  const names = { hunts: "Group", acds: "Queue", attendants: "Service", conferences: "Conference", services: "Service" };
   return names[type] ?? "Service";
 }
