@@ -238,7 +238,8 @@ def duration_of(source: Any) -> float:
         return float(getattr(source, "duration", 0.0) or 0.0)
     try:
         with wave.open(str(source)) as file:
-            return file.getnframes() / file.getframerate()
+            frames: int = file.getnframes()
+            return frames / int(file.getframerate())
     except (OSError, EOFError, wave.Error) as exc:
         raise SourceError(f"{source}: {exc}") from exc
 

@@ -16,7 +16,7 @@ import trio
 
 from ..config import Config, Overrides, Secret, from_overrides, load
 from ..errors import ConfigError, Problem, UsageError, VodiabotError
-from ..media import open_media
+from ..media.bridge import open_media
 from ..plugins import LoadedPlugin, PluginProblem, load_plugins
 from ..ports import MediaPort
 
