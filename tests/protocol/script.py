@@ -34,7 +34,7 @@ def offer(name: str = "offer", **kw: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, str) and value.startswith("v=0"):
+    if isinstance(value, str) and value.startswith("v=0\r\ns="):
         return f"<{value.split('s=')[1].split()[0]}>"
     return str(value)
 
