@@ -20,9 +20,9 @@ import trio_websocket
 from vodiabot.errors import UsageError
 from vodiabot.sim.core import effects
 from vodiabot.sim.core.effects import Effect
+from vodiabot.sim.core.logins import Reply
 from vodiabot.sim.server.http import MAX_FRAME
 from vodiabot.sim.server.listening import parse_listen, self_signed_context
-from vodiabot.sim.server.model import Reply
 from vodiabot.sim.server.outlet import MAX_QUEUED
 from vodiabot.sim.server.running import Running, serve_model
 
@@ -54,9 +54,9 @@ class ParrotPbx:
     def admits(self, now: float, domain: str, user: str, session: str) -> int:
         return 0 if session == "good" else 401 if not session else 403
 
-    def opened(self, now: float, socket: str, domain: str, user: str, session: str) -> Iterable[Effect]:
+    def opened(self, now: float, socket: str, user: str, useragent: str) -> Iterable[Effect]:
         self.sockets.append(socket)
-        return [effects.SendFrame(socket, {"hello": user, "domain": domain})]
+        return [effects.SendFrame(socket, {"hello": user, "by": useragent})]
 
     def frame(self, now: float, socket: str, text: str) -> Iterable[Effect]:
         if text == "fail":
@@ -167,8 +167,9 @@ async def test_a_refused_socket_gets_its_status_before_the_upgrade(session: str,
 
 
 async def test_a_session_in_a_cookie_opens_the_socket_too_and_the_version_is_told() -> None:
-    async with parrot(server_header="Vodia-PBX/67.0") as sim, socket_of(sim, "", Cookie="session=good") as socket:
-        assert json.loads(await socket.get_message()) == {"hello": "45", "domain": "localhost"}
+    headers = {"Cookie": "session=good", "User-Agent": "phone/1"}
+    async with parrot(server_header="Vodia-PBX/67.0") as sim, socket_of(sim, "", **headers) as socket:
+        assert json.loads(await socket.get_message()) == {"hello": "45", "by": "phone/1"}
         assert (b"server", b"Vodia-PBX/67.0") in socket.handshake_headers
 
 

@@ -18,8 +18,9 @@ import trio
 
 from ..core import effects
 from ..core.effects import Effect, MediaNews
+from ..core.logins import Reply
 from .legs import MediaEffect
-from .model import Model, Reply
+from .model import Model
 from .outlet import Outlet
 
 log = structlog.get_logger(__name__)
@@ -96,14 +97,12 @@ class Actor:
         return status
 
     @asynccontextmanager
-    async def socket(
-        self, cut: Callable[[], None], domain: str, user: str, session: str
-    ) -> AsyncIterator[Outlet]:
-        """A client's socket, from its opening to its end; the model is told of both."""
+    async def socket(self, cut: Callable[[], None], user: str, useragent: str) -> AsyncIterator[Outlet]:
+        """An admitted client's socket, from its opening to its end; the model is told of both."""
         outlet = Outlet(f"socket {next(self._numbers)}", cut)
         self._outlets[outlet.socket] = outlet
         try:
-            await self.ask(lambda now: self._model.opened(now, outlet.socket, domain, user, session))
+            await self.ask(lambda now: self._model.opened(now, outlet.socket, user, useragent))
             yield outlet
         finally:
             self._outlets.pop(outlet.socket, None)

@@ -1,24 +1,13 @@
-"""The PBX as its shell sees it: what `actor.Actor` needs of a model. `core` is the one PBX model; tests of the shell
-itself use smaller ones."""
+"""The PBX as its shell sees it: what `actor.Actor` needs of a model. `core.Pbx` is the one PBX model; tests of the
+shell itself use something smaller."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..core.effects import Effect, MediaNews
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The answer to a request to `/rest/system/session`."""
-
-    status: int
-    value: Any
-    """JSON."""
-    cookie: str | None = None
-    """A session id to be set as cookie; "" deletes it, None leaves it."""
+from ..core.logins import Reply
 
 
 class Model(Protocol):
@@ -31,14 +20,14 @@ class Model(Protocol):
     def tick(self, now: float) -> Iterable[Effect]:
         """Time has passed."""
 
-    def session(self, now: float, method: str, body: Any, basic: tuple[str, str] | None, session: str) -> Reply:
+    def session(self, now: float, method: str, body: Any, basic: tuple[str, str] | None, session: str | None) -> Reply:
         """A request to `/rest/system/session`; `session` is the one that it came with."""
 
-    def admits(self, now: float, domain: str, user: str, session: str) -> int:
+    def admits(self, now: float, domain: str, user: str, session: str | None) -> int:
         """Whether this socket may be opened: 0, or the HTTP status with which it is refused."""
 
-    def opened(self, now: float, socket: str, domain: str, user: str, session: str) -> Iterable[Effect]:
-        """A socket is up."""
+    def opened(self, now: float, socket: str, user: str, useragent: str) -> Iterable[Effect]:
+        """A socket that was admitted is up; `useragent` is the header of its upgrade."""
 
     def frame(self, now: float, socket: str, text: str) -> Iterable[Effect]:
         """A client sent this text."""

@@ -209,6 +209,7 @@ class Peer:
         name = type(news).__name__
         if not self._closed and name not in self._told:
             self._told.add(name)
+            log.info("media " + name.removeprefix("Media").lower(), leg=self.leg, codec=self._spoken[0])
             self._tell(news)
 
     def _track_came(self, track: MediaStreamTrack) -> None:

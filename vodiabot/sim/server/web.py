@@ -59,6 +59,8 @@ class _Web:
         except (ValueError, RecursionError):
             return PlainTextResponse("not JSON\n", 400)
         reply = await self._actor.session(request.method, body, _basic_auth(request), session_of(request))
+        if request.method in ("POST", "PUT"):
+            _log_login(body, reply.status)
         response = Response(
             json.dumps(reply.value), reply.status, media_type="application/json", headers={"Cache-Control": "no-store"}
         )
@@ -74,17 +76,16 @@ class _Web:
     async def websocket(self, ws: WebSocket) -> None:
         """One client's socket, from the upgrade to its end."""
         domain, user = ws.query_params.get("domain", ""), ws.query_params.get("user", "")
-        session = session_of(ws)
         client: Address = tuple(ws.scope["client"])
-        if refusal := await self._actor.admits(domain, user, session):
+        if refusal := await self._actor.admits(domain, user, session_of(ws)):
             log.info("socket refused", user=user, domain=domain, status=refusal)
             await ws.send_denial_response(PlainTextResponse("refused\n", refusal))
             return
         await ws.accept()
-        async with self._actor.socket(lambda: self._cut(client), domain, user, session) as outlet:
-            log.info("socket opened", user=user, socket=outlet.socket, client=f"{client[0]}:{client[1]}")
+        useragent = ws.headers.get("user-agent", "")
+        async with self._actor.socket(lambda: self._cut(client), user, useragent) as outlet:
+            log.debug("client connected", user=user, socket=outlet.socket, client=f"{client[0]}:{client[1]}")
             await self._converse(ws, outlet)
-        log.info("socket closed", user=user, socket=outlet.socket, reason=outlet.close_reason)
 
     async def _converse(self, ws: WebSocket, outlet: Outlet) -> None:
         """Both directions; ends when either does."""
@@ -113,6 +114,22 @@ class _Web:
 def session_of(connection: HTTPConnection) -> str:
     """The session id of a request, from its cookie or its URL [live]; "" if there is none."""
     return connection.cookies.get("session") or connection.query_params.get("session", "")
+
+
+LOGIN_NAMES = {"auth": "password", "3rd": "an administrator's token", "session": "token"}
+"""`name` of a login's body [portal]."""
+
+
+def _log_login(body: Any, status: int) -> None:
+    """Who, how and whether; never the password or token, which stands behind the user's name."""
+    body = body if isinstance(body, dict) else {}
+    how = LOGIN_NAMES.get(str(body.get("name")), "?")
+    value = body.get("value") if how == "password" else body.get("username")
+    user = value.partition(" ")[0][:40] if isinstance(value, str) and (how != "password" or " " in value) else "?"
+    if status == 200:
+        log.info("login", user=user, how=how)
+    else:
+        log.warning("login refused", user=user, how=how, status=status)
 
 
 async def _body(request: Request) -> bytes:
