@@ -57,6 +57,7 @@ class Line:
         self.user = extension.user
         self.up = False
         self._changed = trio.Event()
+        self._told: set[str] = set()
         self.session = make_session(
             bot.config.pbx,
             extension,
@@ -105,8 +106,16 @@ class Line:
     def _on_frame(self, text: str, message: m.Message | None) -> None:
         self._bot.publish_frame(self.user, text)
         if message is not None:
+            self._note_dropped(message)
             self._bot.heard(self, message)
             self.switchboard.deliver(message)
+
+    def _note_dropped(self, message: m.Message) -> None:
+        """Entries of a list that were not understood: told once a kind, the rest of the list counts."""
+        for error in getattr(message, "dropped", ()):
+            if (kind := f"{error.frame}: {error.field}") not in self._told:
+                self._told.add(kind)
+                log.warning("an entry was not understood and is left out", why=str(error), told_once_for=kind)
 
     def _on_up(self, reason: str) -> None:
         self.up = True

@@ -20,7 +20,7 @@ from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import Dialog
 from .media_worker import MediaWorker, news_of
-from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketLost
+from .queue import Asked, Entry, Frame, Item, News, Reconciled, SendFailed, SocketLost
 
 QUEUE = 1000
 """Items that may wait for a leg. It takes microseconds an item, so a full queue means a PBX gone mad."""
@@ -35,6 +35,9 @@ DIGITS = 200
 """Digits that wait for a plugin that doesn't read them; then the oldest goes."""
 
 log = structlog.get_logger(__name__)
+
+CONNECTION_LOST = "connection lost"
+"""How the dialog settles what was on its way when the socket died."""
 
 # intents that are over as soon as the dialog has taken them; the others wait for Settled
 _SETTLED_LATER: dict[type[steps.Intent], str] = {
@@ -74,7 +77,7 @@ class Leg:
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
-        self._waiting: dict[str, list[Reply]] = {}
+        self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
         self._nursery: trio.Nursery | None = None
         self._log = log.bind(call=self.id)
@@ -121,6 +124,11 @@ class Leg:
             self.digits_put.send_nowait(digit)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the call is over, and so is what its digits were for
+
+    async def closed(self) -> None:
+        """Returns when the call is over and its audio is closed: its counters are the last ones then."""
+        await self.ended_event.wait()
+        await self._media_worker.closed.wait()
 
     # --- the life of the leg -----------------------------------------------------------------------------------------
 
@@ -173,21 +181,23 @@ class Leg:
                 self._act(lambda now: self.dialog.reconciled(present, now))
             case SendFailed(error):
                 self._fail_waiting(error)
-            case Asked(intent, reply):
-                self._intend(intent, reply)
+                self._act(self.dialog.socket_lost)
+            case Asked():
+                self._intend(item)
 
-    def _intend(self, intent: steps.Intent, reply: Reply) -> None:
+    def _intend(self, asked: Asked) -> None:
+        intent, reply = asked.intent, asked.reply
         if self.ended is not None and not isinstance(intent, steps.WantHangUp):
             reply.settle(None if isinstance(intent, steps.WantTransfer) else self.gone())
             return
         name = _SETTLED_LATER.get(type(intent))
         if name is not None:
-            self._waiting.setdefault(name, []).append(reply)
+            self._waiting.setdefault(name, []).append(asked)
         try:
             self._act(lambda now: self.dialog.intend(intent, now))
         except IllegalMove as exc:
             if name is not None:
-                self._waiting[name].remove(reply)
+                self._waiting[name].remove(asked)
             reply.settle(exc)
         else:
             if name is None:
@@ -222,9 +232,9 @@ class Leg:
 
     def _over(self) -> None:
         """Let go of everybody who waits for this call."""
-        for name, replies in self._waiting.items():
-            for reply in replies:
-                reply.settle(None if name in ("transfer", "join") else self.gone())
+        for name, all_asked in self._waiting.items():
+            for asked in all_asked:
+                asked.reply.settle(None if name in ("transfer", "join") else self.gone())
         self._waiting.clear()
         self.answered_or_ended.set()
         self.ended_event.set()
@@ -233,25 +243,13 @@ class Leg:
             scope.cancel()
 
     def _settled(self, settled: steps.Settled) -> None:
-        error = self._error_of(settled)
-        for reply in self._waiting.pop(settled.intent, []):
-            reply.settle(error)
-
-    def _error_of(self, settled: steps.Settled) -> BaseException | None:
-        if settled.error is None:
-            return None
-        if settled.intent in ("transfer", "join"):
-            return TransferFailed(settled.error, settled.code)
-        if "connection" in settled.error:
-            return ConnectionLost(settled.error)
-        if settled.intent == "answer":
-            return self.gone() if self.end is not None else MediaError(settled.error)
-        return MediaError(f"{settled.intent}: {settled.error}")
+        for asked in self._waiting.pop(settled.intent, []):
+            asked.reply.settle(_error_of(settled, asked.intent))
 
     def _fail_waiting(self, error: BaseException) -> None:
-        for replies in self._waiting.values():
-            for reply in replies:
-                reply.settle(error)
+        for all_asked in self._waiting.values():
+            for asked in all_asked:
+                asked.reply.settle(error)
         self._waiting.clear()
 
     def gone(self) -> CallEnded:
@@ -294,6 +292,7 @@ class Leg:
             await self._send_rest()
         self._refuse_rest()
         await self.media.aclose()
+        self._media_worker.closed.set()
 
     async def _send_rest(self) -> None:
         self._out_put.close()
@@ -305,6 +304,18 @@ class Leg:
         with suppress(trio.EndOfChannel):
             while True:
                 _refuse(self._take.receive_nowait(), self.gone())
+
+
+def _error_of(settled: steps.Settled, intent: steps.Intent) -> Exception | None:
+    """What whoever asked gets to see of it."""
+    if settled.error is None:
+        return None
+    if settled.error == CONNECTION_LOST:
+        return ConnectionLost("the connection to the PBX was lost before it was known what became of it")
+    match intent:
+        case steps.WantTransfer(to=to) | steps.WantJoin(to=to):
+            return TransferFailed(to, settled.code)
+    return MediaError(f"{settled.intent}: {settled.error}")
 
 
 def _refuse(item: Item, error: BaseException) -> None:

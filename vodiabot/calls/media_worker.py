@@ -44,6 +44,7 @@ class MediaWorker:
         # unbounded on purpose: the dialog bounds its own steps, and the leg's queue in front of it is bounded
         self._put, self._take = trio.open_memory_channel[steps.Step](math.inf)
         self._closing = trio.CancelScope()
+        self.closed = trio.Event()
 
     def do(self, step: steps.Step) -> None:
         """Queue one media step."""
@@ -63,6 +64,7 @@ class MediaWorker:
             async for step in self._take:
                 await self._carry_out(step)
         await self._media.aclose()
+        self.closed.set()
 
     async def _carry_out(self, step: steps.Step) -> None:
         match step:

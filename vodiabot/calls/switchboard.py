@@ -114,7 +114,9 @@ class Switchboard:
                 self._listed(calls, whole)
             case m.DomainState(calls=tuple() as calls):
                 self._listed(calls, whole=True)
-            case m.Candidate(call_id=""):
+            case m.Sdp(call_id="") | m.Bye(call_id="") | m.Cancel(call_id="") | m.Candidate(call_id=""):
+                self._to_newest(message)
+            case m.CallerId(call_id="") | m.RecordingState(call_id=""):
                 self._to_newest(message)
             case _:
                 self._to_leg(message, getattr(message, "call_id", None))
@@ -271,7 +273,7 @@ class Switchboard:
             await leg.ask(steps.WantHangUp(reason=reason))
         except CallEnded:
             return
-        await leg.ended_event.wait()
+        await leg.closed()
 
     def _happened(self, leg: Leg, fact: steps.Fact) -> None:
         call = self._views[leg].call
@@ -334,8 +336,8 @@ class Switchboard:
         self._legs[call_id] = waiting[0]
         return waiting[0]
 
-    def _to_newest(self, message: m.Candidate) -> None:
-        """Older PBXs name no leg in their candidates: the newest one is meant."""
+    def _to_newest(self, message: m.Message) -> None:
+        """Older PBXs name no leg in some frames: the newest one is meant."""
         living = [leg for leg in self._views if leg.ended is None]
         if living:
             living[-1].post(Frame(message))

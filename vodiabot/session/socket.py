@@ -24,6 +24,10 @@ HARD_LIMIT = 64 * 1024 * 1024
 session goes on."""
 
 
+GOODBYE = 0.3
+"""Seconds for the closing handshake: politeness, nothing hangs on it."""
+
+
 class Socket(Protocol):
     """One connection to the PBX."""
 
@@ -95,7 +99,7 @@ async def connect(
         try:
             yield WebSocket(connection, ticket.server_header)
         finally:
-            with trio.move_on_after(1.0, shield=True):
+            with trio.move_on_after(GOODBYE, shield=True):
                 await connection.aclose()
             nursery.cancel_scope.cancel()
 

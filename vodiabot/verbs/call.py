@@ -52,7 +52,8 @@ class Outcome:
 async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
     """Exit code 0 if the call was answered and did what was wished."""
     outcome = Outcome()
-    bot = Bot(_for_one_call(config), plugins=(), media=media_of(config))
+    config = _for_one_call(config, wishes)
+    bot = Bot(config, plugins=(), media=media_of(config))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
         await nursery.start(bot.run)
@@ -63,17 +64,18 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
     return DONE if outcome.answered and outcome.error is None else FAILED
 
 
-def _for_one_call(config: Config) -> Config:
+def _for_one_call(config: Config, wishes: Wishes) -> Config:
     """One extension, not registered: calls for the bot are not ours to take."""
     extension = msgspec.structs.replace(config.extensions[0], register=False)
-    return msgspec.structs.replace(config, extensions=(extension,), routes=())
+    media = msgspec.structs.replace(config.media, codecs=wishes.codecs or config.media.codecs)
+    return msgspec.structs.replace(config, extensions=(extension,), routes=(), media=media)
 
 
 async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
     try:
         await bot.wait_up(CONNECT_TIMEOUT)
         began = monotonic()
-        async with bot.dial_by_hand(wishes.to, timeout=wishes.timeout, codecs=wishes.codecs) as living:
+        async with bot.dial_by_hand(wishes.to, timeout=wishes.timeout) as living:
             outcome.answered, outcome.code = True, 200
             outcome.setup_ms = round((monotonic() - began) * 1000)
             await _talk(living, wishes, outcome)
