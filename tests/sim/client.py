@@ -58,6 +58,8 @@ class PhoneCall:
         self.answered = self.ended = self.cancelled = False
         self.offers_answered = 0
         self.waits_for_answer = False
+        self.candidates: list[Json] | None = []
+        """Those that wait for our description to be sent first; None when it is."""
         self.audio = phone.new_audio(self)
 
     # --- doing -------------------------------------------------------------------------------------------------------
@@ -72,6 +74,7 @@ class PhoneCall:
         await self.phone.send(
             action="sdp-200ok", callid=self.call_id, cseq=self.cseq, sdp={"type": "answer", "sdp": sdp}
         )
+        await self.described()
         await self.media_up()
 
     async def reject(self, code: int = 486) -> None:
@@ -110,10 +113,17 @@ class PhoneCall:
             holdcmd="sendrecv",
             sdp={"type": "offer", "sdp": sdp},
         )
+        await self.described()
         await self.media_up()
 
     async def transfer(self, to: str) -> None:
         await self.phone.send(action="blind-transfer2", id=self.call_id, **{"from": self.phone.user}, to=to)
+
+    async def described(self) -> None:
+        """Our description is sent: its candidates follow."""
+        waiting, self.candidates = self.candidates or [], None
+        for frame in waiting:
+            await self.phone.send(**frame)
 
     # --- hearing -----------------------------------------------------------------------------------------------------
 
@@ -201,6 +211,7 @@ class Phone:
         await self.send(
             action="sdp-packet", to=number, callid=call.call_id, sdp={"type": "offer", "sdp": sdp}
         )
+        await call.described()
         return call
 
     async def invitation(self) -> PhoneCall:
@@ -214,14 +225,14 @@ class Phone:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def new_audio(self, call: PhoneCall) -> Audio:
-        def on_candidate(candidate: Json | None) -> None:
-            frame = {"action": "ice-candidate", "callid": call.call_id, "candidate": candidate}
-            self._token.run_sync_soon(self._send_soon, frame)
+        call.candidates = []
+        return Audio(self.codecs, lambda c: self._token.run_sync_soon(self._candidate, call, c))
 
-        return Audio(self.codecs, on_candidate)
-
-    def _send_soon(self, frame: Json) -> None:
-        if not self.closed:
+    def _candidate(self, call: PhoneCall, candidate: Json | None) -> None:
+        frame = {"action": "ice-candidate", "callid": call.call_id, "candidate": candidate}
+        if call.candidates is not None:
+            call.candidates.append(frame)
+        elif not self.closed:
             self._outbox.send_nowait(frame)
 
     async def run(self) -> None:
@@ -313,6 +324,7 @@ class Phone:
         await self.send(
             action="sdp-200ok", callid=call.call_id, cseq=frame.get("cseq"), sdp={"type": "answer", "sdp": answer}
         )
+        await call.described()
 
     def _call_state(self, frame: Json) -> None:
         entries = frame.get("calls") or []
