@@ -9,12 +9,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 import trio
 
 from . import events as ev
 from .calls import Call, DialGuard, Route, Settings, Switchboard
 from .config.model import Config, ExtensionConfig
+from .console import serve_console
 from .dialect_memory import DialectMemory
 from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
@@ -151,6 +153,8 @@ class Bot:
         )
         self.host = PluginHost(plugins, hook_timeout=config.limits.hook_timeout, bot=self)
         self.lines: list[Line] = []
+        self.console_url: str | None = None
+        """Where the console's page is, once the bot runs; None without `[console] listen`."""
         self._open_media = media
         self._make_session = make_session
         self._leader: Line | None = None
@@ -171,6 +175,9 @@ class Bot:
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
             await nursery.start(self.host.run)
             nursery.start_soon(self._domain_clock)
+            if self.config.console.listen:
+                self.console_url = await nursery.start(serve_console, self.snapshot, self.config.console.listen)
+                log.info("the console is up", url=self.console_url)
             await self.host.call_and_wait("bot_started")
             async with trio.open_nursery() as lines:
                 self._nursery = nursery
@@ -298,6 +305,37 @@ class Bot:
             if extension is None or line.user == extension:
                 return line
         raise NotAllowed(f"{extension!r} is not an extension of this bot")
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the console shows, as plain data."""
+        return {
+            "sessions": [
+                {"extension": line.user, "up": line.up, "trouble": str(line.session.trouble or "")}
+                for line in self.lines
+            ],
+            "calls": [
+                {
+                    "id": call.id,
+                    "remote": call.remote.name or call.remote.number,
+                    "direction": call.direction,
+                    "state": call.state,
+                    "started": call.started,
+                    "answered": call.answered,
+                }
+                for call in self.calls
+            ],
+            "domain_calls": [
+                {
+                    "from": seen.from_name or seen.from_number,
+                    "to": seen.to_name or seen.to_number,
+                    "state": seen.state,
+                    "start": seen.start,
+                }
+                for seen in self.domain.calls.values()
+            ],
+            "accounts": [msgspec.structs.asdict(account) for account in self.domain.accounts.values()],
+            "plugins": [{"name": s.name, "state": s.state, "detail": s.reason} for s in self.host.states()],
+        }
 
     # --- between the rooms -------------------------------------------------------------------------------------------
 

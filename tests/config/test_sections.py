@@ -26,6 +26,7 @@ from vodiabot.errors import ConfigError
         (sections.MEDIA_FIELDS, model.MediaConfig),
         (sections.LIMITS_FIELDS, model.LimitsConfig),
         (sections.PLUGINS_FIELDS, model.PluginsConfig),
+        (sections.CONSOLE_FIELDS, model.ConsoleConfig),
         (sections.ROUTE_FIELDS, model.RouteConfig),
     ],
 )
@@ -38,7 +39,7 @@ WORDS = st.sampled_from(["", "45", "opus", "@domain", "5??", "30s", "token", "ws
 SCALARS = st.one_of(WORDS, st.integers(-1, 3), st.booleans(), st.just(float("nan")))
 TABLES = (
     *(sections.PBX_FIELDS, sections.EXTENSION_FIELDS, sections.BOT_FIELDS, sections.MEDIA_FIELDS),
-    *(sections.LIMITS_FIELDS, sections.PLUGINS_FIELDS, sections.ROUTE_FIELDS, sections.BOT_TOML.fields),
+    *(sections.LIMITS_FIELDS, sections.PLUGINS_FIELDS, sections.CONSOLE_FIELDS, sections.ROUTE_FIELDS, sections.BOT_TOML.fields),
 )
 KEYS = sorted({"env", "file", "urls", "credential"} | {key for fields in TABLES for key in fields})
 VALUES = st.recursive(

@@ -38,6 +38,16 @@ def word(value: object, spot: Spot) -> str:
     return str(value)
 
 
+def address(value: object, spot: Spot) -> str:
+    """HOST:PORT to listen on; port 0 is any free one. May be empty: none."""
+    if value == "":
+        return ""
+    host, colon, port = word(value, spot).rpartition(":")
+    if not (colon and host and port.isdecimal() and int(port) < 65536):
+        raise Wrong('must be HOST:PORT, such as "127.0.0.1:8081"')
+    return str(value)
+
+
 def flag(value: object, spot: Spot) -> bool:
     if not isinstance(value, bool):
         raise Wrong(f"must be true or false, not {type_of(value)}")

@@ -96,6 +96,11 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
     enabled: tuple[str, ...] = ()
 
 
+class ConsoleConfig(Section, frozen=True, kw_only=True):
+    listen: str = ""
+    """HOST:PORT of the page that shows how the bot is; "" for none. It has no login: keep it on loopback."""
+
+
 class RouteConfig(Section, frozen=True, kw_only=True):
     to: str = "*"
     from_: str = "*"
@@ -120,6 +125,7 @@ class Config(Section, frozen=True, kw_only=True):
     media: MediaConfig = MediaConfig()
     limits: LimitsConfig = LimitsConfig()
     plugins: PluginsConfig = PluginsConfig()
+    console: ConsoleConfig = ConsoleConfig()
     plugin: dict[str, dict[str, Any]] = {}
     """Each plugin's own section, as in the file; the plugin room checks it against the plugin's model."""
     routes: tuple[RouteConfig, ...] = ()

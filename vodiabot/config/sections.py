@@ -42,6 +42,7 @@ PLUGINS_FIELDS: dict[str, Kind] = {
     "path": ListOf(kinds.folder),
     "enabled": ListOf(kinds.plugin_name, keep_places=True),
 }
+CONSOLE_FIELDS: dict[str, Kind] = {"listen": kinds.address}
 ROUTE_FIELDS: dict[str, Kind] = {
     "to": kinds.text,
     "from": kinds.text,
@@ -73,6 +74,7 @@ _SECTIONS: dict[str, dict[str, Kind]] = {
     "[media]": MEDIA_FIELDS,
     "[limits]": LIMITS_FIELDS,
     "[plugins]": PLUGINS_FIELDS,
+    "[console]": CONSOLE_FIELDS,
     "[[route]]": ROUTE_FIELDS,
 }
 _HOMES = {key: home for home, fields in reversed(_SECTIONS.items()) for key in fields}
@@ -93,6 +95,7 @@ BOT_TOML = Table(
         "limits": _section(LIMITS_FIELDS),
         "plugins": _section(PLUGINS_FIELDS),
         "plugin": plugin_sections,
+        "console": _section(CONSOLE_FIELDS),
         "route": ListOf(_section(ROUTE_FIELDS, "plugin"), "[[route]]", keep_places=True),
         "sim": raw_table,
     },

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 from hypercorn.config import Config as HypercornConfig
-from hypercorn.config import Sockets
 from hypercorn.trio import serve as hypercorn_serve
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -44,15 +45,16 @@ async def serve_console(
 
     Raises UsageError if the address can't be listened on.
     """
+    listener = _bind(listen)
+    host, port = listener.getsockname()[:2]
     config = HypercornConfig()
-    config.bind = [listen]
+    config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = SHUTDOWN
     config.errorlog = None
-    sockets = _bind(config, listen)
-    host, port = sockets.insecure_sockets[0].getsockname()[:2]
     async with trio.open_nursery() as nursery:
         leave = trio.Event()
-        await nursery.start(lambda task_status: _serve(_app(snapshot, host), config, sockets, leave, task_status))
+        serve = partial(hypercorn_serve, _app(snapshot, host), config, shutdown_trigger=leave.wait)
+        await nursery.start(serve)
         task_status.started(f"http://{host}:{port}")
         try:
             await trio.sleep_forever()
@@ -60,14 +62,10 @@ async def serve_console(
             leave.set()
 
 
-async def _serve(app: Starlette, config: HypercornConfig, sockets: Sockets, leave: trio.Event, task_status: Any) -> None:
-    config.bind = [f"fd://{s.detach()}" for s in sockets.insecure_sockets]
-    await hypercorn_serve(app, config, shutdown_trigger=leave.wait, task_status=task_status)  # type: ignore[arg-type]
-
-
-def _bind(config: HypercornConfig, listen: str) -> Sockets:
+def _bind(listen: str) -> socket.socket:
+    host, _, port = listen.rpartition(":")
     try:
-        return config.create_sockets()
+        return socket.create_server((host, int(port)))
     except (OSError, ValueError, OverflowError) as exc:
         raise UsageError(f"the console can't listen on {listen}: {exc}") from exc
 

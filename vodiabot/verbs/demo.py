@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from ..config import Config, Secret
-from ..config.model import ExtensionConfig
+from ..config.model import ConsoleConfig, ExtensionConfig
 from ..errors import ConfigError, Problem
 from ..sim.config import SimConfig
 from ..sim.config import default as default_sim
@@ -66,7 +66,8 @@ async def demo(config: Config, sim: SimConfig, listen: str) -> int:
     async with trio.open_nursery() as nursery:
         running: RunningSim = await nursery.start(partial(serve, sim, listen=listen))
         pbx = msgspec.structs.replace(config.pbx, url=running.url, domain=sim.domain, tls_verify=not sim.tls)
-        bot = make_bot(msgspec.structs.replace(config, pbx=pbx))
+        console = config.console if config.console.listen else ConsoleConfig(listen="127.0.0.1:0")
+        bot = make_bot(msgspec.structs.replace(config, pbx=pbx, console=console))
 
         def leave() -> None:
             bot.drain()
@@ -76,13 +77,13 @@ async def demo(config: Config, sim: SimConfig, listen: str) -> int:
         async with trio.open_nursery() as living:
             await living.start(bot.run)
             await bot.wait_up(UP_TIMEOUT)
-            _welcome(running, sim, config)
+            _welcome(running, sim, config, bot.console_url)
         nursery.cancel_scope.cancel()
     say("bye")
     return DONE
 
 
-def _welcome(running: RunningSim, sim: SimConfig, config: Config) -> None:
+def _welcome(running: RunningSim, sim: SimConfig, config: Config, console: str | None) -> None:
     mine = [e.user for e in config.extensions]
     guests = [e for e in sim.extensions if e.user not in mine]
     say("")
@@ -95,6 +96,8 @@ def _welcome(running: RunningSim, sim: SimConfig, config: Config) -> None:
         say(f"  Also: call {service.number} ({service.kind}).")
     if len(guests) > 1:
         say(f"  A second page can sign in as {guests[1].user}, password {guests[1].password}, and call the first.")
+    if console is not None:
+        say(f"  The console, which shows how the bot and the domain are: {console}")
     say("  Ctrl-C ends it.")
     say("")
 

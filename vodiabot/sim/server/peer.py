@@ -17,7 +17,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from ..core.effects import AnswerReady, CandidateReady, Feed, MediaFailed, MediaLost, MediaNews, MediaUp, OfferReady
 from .codecs import Encoder, encoder
-from .sdp import Remote, candidates, present, understand, usable_candidate
+from .sdp import Remote, candidates, present, renumbered, understand, usable_candidate
 from .sources import Source
 from .tones import Samples
 from .track import FeedTrack
@@ -63,6 +63,8 @@ class Peer:
         self._codecs, self._tell, self._heard = codecs, tell, heard
         self._spoken = codecs
         """What the client's description and ours have in common, the first one is sent."""
+        self._payload_types: dict[str, str] = {}
+        """Of the first negotiation: they stay for the peer's life."""
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._pc.addTrack(self.track)
         self._transceiver = self._pc.getTransceivers()[0]
@@ -107,7 +109,7 @@ class Peer:
             self._failed(exc)
             return
         self._mid = self._transceiver.mid or "0"
-        local = self._pc.localDescription.sdp
+        local = renumbered(self._pc.localDescription.sdp, self._payload_types)
         self._tell(OfferReady(self.leg, self.number, present(local, self._next_origin())))
         self._tell_candidates(local)
 
@@ -154,6 +156,7 @@ class Peer:
 
     async def _set_remote(self, remote: Remote, kind: str) -> None:
         self._spoken = remote.codecs
+        self._payload_types = self._payload_types or remote.payload_types
         self._mid, self._index = remote.mid, remote.index
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=remote.sdp, type=kind))
         self._described = True

@@ -18,8 +18,10 @@ _STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
 """Payload types that need no rtpmap (RFC 3551)."""
 
 _KEPT = re.compile(
-    r"a=(ice-ufrag:\S+|ice-pwd:\S+|ice-lite|fingerprint:\S+ \S+|setup:\w+|extmap:\S+ \S+|rtcp-mux|candidate:.+)$"
+    r"a=(ice-ufrag:\S+|ice-pwd:\S+|ice-lite|fingerprint:\S+ \S+|setup:\w+|rtcp-mux|candidate:.+)$"
 )
+_UNTOLD = ("a=candidate:", "a=end-of-candidates", "a=extmap:")
+"""Header extensions are of no use here, and in a re-offer aiortc numbers them anew, which Chromium refuses."""
 _INHERITED = re.compile(r"a=(ice-ufrag|ice-pwd|ice-lite|fingerprint|setup)\b")
 _DIRECTION = re.compile(r"a=(sendrecv|sendonly|recvonly|inactive)$")
 _RTPMAP = re.compile(r"a=rtpmap:(\d+) ([^/\s]+)/(\d+)")
@@ -69,6 +71,8 @@ class Remote:
     """For aiortc: one audio section with a mid, without candidates that would block or end the search."""
     codecs: tuple[str, ...]
     """Those that both sides speak, as the client orders them."""
+    payload_types: dict[str, str]
+    """The client's number for each of them."""
     mid: str
     """The mid of the audio section as aiortc knows it."""
     index: int
@@ -88,6 +92,7 @@ def understand(text: str, kind: str, *, allowed: tuple[str, ...] = CODECS, mid: 
     return Remote(
         sdp=_join(["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", *_audio(session, section, codecs, mid, kind)]),
         codecs=tuple(codecs.values()),
+        payload_types={codec: number for number, codec in codecs.items()},
         mid=mid,
         index=index,
         sections=tuple(sections),
@@ -99,7 +104,7 @@ def present(local: str, origin: str, remote: Remote | None = None) -> str:
     """aiortc's description as the client gets it: without candidates, one `origin` ("ID VERSION") for the leg's life,
     and, as an answer to `remote`, with a refused section for each one that is not its audio."""
     session, sections = _split(local)
-    audio = [line for line in sections[0].lines if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
+    audio = [line for line in sections[0].lines if not line.startswith(_UNTOLD)]
     audio[0] = re.sub(r"^m=audio \d+", "m=audio 9", audio[0])
     audio = ["c=IN IP4 0.0.0.0" if line.startswith("c=") else line for line in audio]
     head = [f"o=- {origin} IN IP4 0.0.0.0" if line.startswith("o=") else line for line in session]
@@ -111,6 +116,22 @@ def present(local: str, origin: str, remote: Remote | None = None) -> str:
         audio = [line for line in audio if not line.startswith("a=mid:")]
     body = [audio if i == remote.index else _refused(s) for i, s in enumerate(remote.sections)]
     return _join([*head, *(line for lines in body for line in lines)])
+
+
+def renumbered(local: str, payload_types: dict[str, str]) -> str:
+    """An offer of aiortc's with the payload types that were negotiated before: it numbers them anew in each offer, but
+    goes on sending with the old ones."""
+    maps = {m[1]: m[2] for line in local.splitlines() if (m := _RTPMAP.match(line))}
+    numbers = {old: payload_types[name] for old, name in maps.items() if name in payload_types}
+    lines = []
+    for line in local.splitlines():
+        if line.startswith("m=audio "):
+            head, types = line.split()[:3], line.split()[3:]
+            line = " ".join([*head, *(numbers.get(old, old) for old in types)])
+        elif m := re.match(r"a=(rtpmap|fmtp|rtcp-fb):(\d+) (.*)", line):
+            line = f"a={m[1]}:{numbers.get(m[2], m[2])} {m[3]}"
+        lines.append(line)
+    return _join(lines)
 
 
 def candidates(local: str) -> list[str]:
