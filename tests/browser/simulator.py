@@ -61,6 +61,8 @@ members = ["46", "47"]
 class Simulator:
     """Runs while it is entered; `kill` and `start` are for those who want to see it fall and rise."""
 
+    COMMAND = (sys.executable, "-m", "vodiabot", "sim")
+
     def __init__(self, folder: Path, passwords: dict[str, str], dialect: str = "classic") -> None:
         self._file = folder / "sim.toml"
         extensions = "".join(
@@ -85,7 +87,7 @@ class Simulator:
 
     def start(self) -> None:
         """Until it says where it listens. The port stays the same from the second time on."""
-        command = [sys.executable, "-m", "vodiabot", "sim", "-c", str(self._file), "--listen", self._listen]
+        command = [*self.COMMAND, "-c", str(self._file), "--listen", self._listen]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         lines: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read, args=(self._process, lines))

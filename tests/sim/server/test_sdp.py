@@ -7,7 +7,7 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vodiabot.sim.server.sdp import BadSdp, candidates, present, understand, usable_candidate
+from vodiabot.sim.server.sdp import BadSdp, candidates, present, renumbered, understand, usable_candidate
 
 FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
 
@@ -70,6 +70,13 @@ LOCAL = "\r\n".join(
         "",
     ]
 )
+
+
+def test_an_offer_in_the_call_keeps_the_payload_types_of_the_first() -> None:
+    lines = ["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 96 0", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 x=1", "a=rtpmap:0 PCMU/8000"]
+    local = "\r\n".join(lines) + "\r\n"
+    assert renumbered(local, {"opus": "111", "PCMU": "0"}) == local.replace("96", "111")
+    assert renumbered(local, {}) == local
 
 
 def test_a_browsers_offer_becomes_one_section_that_aiortc_reads() -> None:
