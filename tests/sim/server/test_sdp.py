@@ -73,7 +73,8 @@ LOCAL = "\r\n".join(
 
 
 def test_an_offer_in_the_call_keeps_the_payload_types_of_the_first() -> None:
-    lines = ["v=0", "m=audio 9 UDP/TLS/RTP/SAVPF 96 0", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 x=1", "a=rtpmap:0 PCMU/8000"]
+    media = "m=audio 9 UDP/TLS/RTP/SAVPF 96 0"
+    lines = ["v=0", media, "a=rtpmap:96 opus/48000/2", "a=fmtp:96 x=1", "a=rtpmap:0 PCMU/8000"]
     local = "\r\n".join(lines) + "\r\n"
     assert renumbered(local, {"opus": "111", "PCMU": "0"}) == local.replace("96", "111")
     assert renumbered(local, {}) == local
