@@ -13,6 +13,7 @@ import pytest
 
 from tests.sim.client_media import RATE, Audio, Samples, level, loudest_hz, tone
 from tests.sim.server.test_dtmf import press
+from tests.sim.server.test_sdp import CHROMIUM, VIDEO
 from vodiabot.sim.core import effects
 from vodiabot.sim.server.legs import Legs
 from vodiabot.sim.server.sdp import CODECS
@@ -246,6 +247,38 @@ def test_an_answer_that_says_actpass_is_refused() -> None:
         await eventually(lambda: stage.failure("a"))
         assert "active" in stage.failure("a")
         await client.close()
+
+    play(scene)
+
+
+def test_a_new_offer_keeps_to_what_was_agreed_first() -> None:
+    """aiortc would offer its own payload types and extension ids, and go on to send the old ones."""
+
+    async def scene(stage: Scene) -> None:
+        stage.legs.do(effects.MakeAnswer("a", 1, CHROMIUM + VIDEO))
+        first = (await stage.until(effects.AnswerReady, "a")).sdp
+        stage.legs.do(effects.MakeOffer("a", 1))
+        second = (await stage.until(effects.OfferReady, "a")).sdp
+        assert "a=rtpmap:111 opus/48000/2" in second
+        for kind in ("m=", "a=rtpmap", "a=extmap", "a=mid", "a=group", "a=ice-ufrag", "a=fingerprint:sha-256"):
+            assert lines(second, kind) == lines(first, kind)
+        assert lines(first, "o=")[0].split()[1] == lines(second, "o=")[0].split()[1]
+        assert lines(first, "o=") != lines(second, "o=")
+
+    play(scene)
+
+
+def lines(sdp: str, start: str) -> list[str]:
+    return [line for line in sdp.splitlines() if line.startswith(start)]
+
+
+def test_a_tone_goes_on_through_a_new_offer() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", "opus", effects.Tone(1000))
+        stage.legs.do(effects.MakeOffer("a", 1))
+        answer = await client.answer((await stage.until(effects.OfferReady, "a")).sdp)
+        stage.legs.do(effects.ApplyAnswer("a", 1, answer))
+        assert abs(loudest_hz(await hear(client, 0.5), client.rate) - 1000) < 2
 
     play(scene)
 

@@ -17,7 +17,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from ..core.effects import AnswerReady, CandidateReady, Feed, MediaFailed, MediaLost, MediaNews, MediaUp, OfferReady
 from .codecs import Encoder, encoder
-from .sdp import Remote, candidates, present, renumbered, understand, usable_candidate
+from .sdp import Agreement, Remote, agreement, candidates, present, renumbered, understand, usable_candidate
 from .sources import Source
 from .tones import Samples
 from .track import FeedTrack
@@ -70,6 +70,8 @@ class Peer:
         self._transceiver = self._pc.getTransceivers()[0]
         self._pc.on("connectionstatechange", self._state_changed)
         self._pc.on("track", self._track_came)
+        self._remote: Remote | None = None
+        self._agreed: Agreement | None = None
         self._early: list[str] = []
         self._mid, self._index = "0", 0
         self._session, self._version = secrets.randbits(48), 0
@@ -94,6 +96,7 @@ class Peer:
             self._failed(exc)
             return
         local = self._pc.localDescription.sdp
+        self._agreed = self._agreed or agreement(local)
         self._tell(AnswerReady(self.leg, self.number, present(local, self._next_origin(), remote)))
         self._tell_candidates(local)
         await self._add_early()
@@ -110,7 +113,7 @@ class Peer:
             return
         self._mid = self._transceiver.mid or "0"
         local = renumbered(self._pc.localDescription.sdp, self._payload_types)
-        self._tell(OfferReady(self.leg, self.number, present(local, self._next_origin())))
+        self._tell(OfferReady(self.leg, self.number, present(local, self._next_origin(), self._remote, self._agreed)))
         self._tell_candidates(local)
 
     async def apply(self, answer: str) -> None:
@@ -120,6 +123,7 @@ class Peer:
             # The client's order counts, and with preferences of its own aiortc would not follow it.
             self._transceiver.setCodecPreferences([])
             await self._set_remote(remote, "answer")
+            self._agreed = self._agreed or agreement(remote.sdp)
         except SDP_ERRORS as exc:
             self._failed(exc)
             return
@@ -155,7 +159,7 @@ class Peer:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     async def _set_remote(self, remote: Remote, kind: str) -> None:
-        self._spoken = remote.codecs
+        self._spoken, self._remote = remote.codecs, remote
         self._payload_types = self._payload_types or remote.payload_types
         self._mid, self._index = remote.mid, remote.index
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=remote.sdp, type=kind))

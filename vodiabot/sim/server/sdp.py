@@ -100,13 +100,46 @@ def understand(text: str, kind: str, *, allowed: tuple[str, ...] = CODECS, mid: 
     )
 
 
-def present(local: str, origin: str, remote: Remote | None = None) -> str:
-    """aiortc's description as the client gets it: without candidates, one `origin` ("ID VERSION") for the leg's life,
-    and, as an answer to `remote`, with a refused section for each one that is not its audio."""
+@dataclass(frozen=True)
+class Agreement:
+    """What the first offer and answer of a peer connection settled: aiortc sends and understands only that, whatever
+    later ones say, so these must not say anything else."""
+
+    payload_types: tuple[str, ...]
+    lines: tuple[str, ...]
+    """rtpmap and extmap."""
+
+
+_AGREED = ("a=rtpmap:", "a=extmap:")
+_ABOUT_CODECS = (*_AGREED, "a=fmtp:", "a=rtcp-fb:")
+
+
+def agreement(text: str) -> Agreement:
+    """Of the answer, whoever gave it."""
+    audio = _split(text)[1][0]
+    return Agreement(
+        tuple(audio.payload_types), tuple(line for line in audio.lines if line.startswith(_AGREED))
+    )
+
+
+def _keeping(audio: list[str], agreed: Agreement) -> list[str]:
+    """An audio section with the payload types and extensions of old."""
+    media = " ".join([*audio[0].split()[:3], *agreed.payload_types])
+    return [media, *(line for line in audio[1:] if not line.startswith(_ABOUT_CODECS)), *agreed.lines]
+
+
+def present(local: str, origin: str, remote: Remote | None = None, agreed: Agreement | None = None) -> str:
+    """aiortc's description as the client gets it: without candidates, one `origin` ("ID VERSION") for the peer's life.
+
+    `remote`: the client's last description, which may have more sections; each one that is not its audio is refused.
+    `agreed`: what a new offer has to keep to.
+    """
     session, sections = _split(local)
     audio = [line for line in sections[0].lines if not line.startswith(_UNTOLD)]
     audio[0] = re.sub(r"^m=audio \d+", "m=audio 9", audio[0])
     audio = ["c=IN IP4 0.0.0.0" if line.startswith("c=") else line for line in audio]
+    if agreed is not None:
+        audio = _keeping(audio, agreed)
     head = [f"o=- {origin} IN IP4 0.0.0.0" if line.startswith("o=") else line for line in session]
     if remote is None:
         return _join([*head, *audio])
