@@ -205,7 +205,7 @@ def test_names_from_the_network_are_text(page46: Softphone, fake_pbx: FakePbx) -
     fake_pbx.say({**INVITE, "from-display": evil})
     fake_pbx.say({"action": "domain-state", "accounts": [{"account": "47", "name": evil, "type": evil}]})
     expect(page46.card().locator(".name")).to_have_text(evil)
-    expect(page46.page.locator("#people .name")).to_have_text(evil)
+    expect(page46.page.locator(".people .name")).to_have_text(evil)
     assert page46.page.locator("img, b").count() == 0
 
 

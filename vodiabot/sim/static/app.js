@@ -24,6 +24,7 @@ class App {
   #signIn = new SignIn((account) => this.#enter(account));
   #dialer = new Dialer(this.#sounds, (number) => this.#dialOrAnswer(number));
   #directory = null;
+  #people = null;
   #pbx = null;
   #phone = null;
   /** @type {Map<import("./call.js").Call, CallCard>} */
@@ -70,8 +71,8 @@ class App {
   }
 
   #showPhone(user) {
-    new People(this.#directory, user, (number, name) => this.#picked(number, name));
-    this.#directory.on("change", () => setText(byId("me-name"), this.#directory.nameOf(user) || "Extension"));
+    this.#people = new People(this.#directory, user, (number, name) => this.#picked(number, name));
+    this.#directory.on("change", () => setText(byId("me-name"), nameOr(this.#directory.nameOf(user), user)));
     setText(byId("me-number"), user);
     this.#directory.clear();
     this.#dialer.number = wishes().dial;
@@ -173,6 +174,7 @@ class App {
 
   #tick() {
     for (const card of this.#cards.values()) card.tick();
+    this.#people?.tick();
   }
 
   // --- keys and sound ---
@@ -219,6 +221,11 @@ class App {
     button.setAttribute("aria-pressed", String(silent));
     setIcon(button, silent ? "belloff" : "bell");
   }
+}
+
+/** Where a name says nothing but the number, the number is not said twice. */
+function nameOr(name, user) {
+  return name && name !== user ? name : "Extension";
 }
 
 new App().start();

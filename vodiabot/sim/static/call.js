@@ -434,6 +434,7 @@ export class Call extends Emitter {
     console.error(error);
     if (this.state === "answering") this.#send("sip-busy", { cseq: this.#cseq, code: 488 });
     else if (this.state !== "starting") this.#send("sip-bye", { caller: String(this.direction === "out") });
-    this.#end(error.message, true);
+    const plain = error instanceof NoMicrophone ? error.message : `The audio could not be set up (${error.message}).`;
+    this.#end(plain, true);
   }
 }

@@ -13,6 +13,11 @@ import { callEntryOf, flagOf, textOf } from "./frames.js";
  * @property {boolean} busy in a call, as the account's own state says
  */
 
+/** @param {Account} account @returns {boolean} whether it is somebody's extension, not a group or a service */
+export function isPerson({ type }) {
+  return !type || type === "extensions";
+}
+
 /** Events: `change` (). */
 export class Directory extends Emitter {
   /** @type {Map<string, Account>} */
@@ -34,13 +39,13 @@ export class Directory extends Emitter {
     return this.#accounts.get(number)?.name ?? "";
   }
 
-  /** @param {Account} account @returns {"dnd"|"busy"|"ringing"|"free"|"away"|"none"} none: it is nobody's extension */
+  /** @param {Account} account @returns {"dnd"|"busy"|"ringing"|"calling"|"free"|"away"|"none"} none: it is nobody's extension */
   presenceOf(account) {
+    if (!isPerson(account)) return "none";
     const own = this.calls.filter(({ from, to }) => [from.number, to.number].includes(account.account));
     if (own.some((call) => call.connected)) return "busy";
-    if (own.length) return "ringing";
+    if (own.length) return own.some(({ from }) => from.number === account.account) ? "calling" : "ringing";
     if (account.busy) return "busy";
-    if (account.type && account.type !== "extensions") return "none";
     if (account.dnd) return "dnd";
     return account.registered ? "free" : "away";
   }

@@ -1,9 +1,10 @@
-// The lists of people and of the domain's calls.
+// The lists of people, of other numbers, and of the domain's calls.
 
+import { isPerson } from "./directory.js";
 import { byId, h, icon, setText } from "./dom.js";
 import { durationOf } from "./messages.js";
 
-const PRESENCE = { free: "Free", busy: "In a call", ringing: "Ringing", dnd: "Do not disturb", away: "Not here" };
+const PRESENCE = { free: "Free", busy: "In a call", ringing: "Ringing", calling: "Calling", dnd: "Do not disturb", away: "Not here" };
 /** With more people than this the list can be searched. */
 const FILTER_FROM = 12;
 const STATES = { connected: "talking", holding: "on hold", onhold: "on hold", alerting: "ringing", ringing: "ringing", ringback: "ringing" };
@@ -20,7 +21,6 @@ export class People {
     this.#me = me;
     this.#pick = pick;
     this.#filter.oninput = () => this.update();
-    this.#list.replaceChildren();
     directory.on("change", () => this.update());
     this.update();
   }
@@ -28,22 +28,28 @@ export class People {
   #directory;
   #me;
   #pick;
-  #list = byId("people");
   #filter = byId("people-filter");
   #rows = new Map();
 
   /** Show what is known now. */
   update() {
-    const accounts = this.#directory.accounts;
-    this.#filter.hidden = accounts.length <= FILTER_FROM;
-    byId("people-empty").hidden = accounts.length > 0;
+    const { accounts } = this.#directory;
+    const people = accounts.filter(isPerson);
+    const numbers = accounts.filter((account) => !isPerson(account));
+    this.#filter.hidden = people.length <= FILTER_FROM;
     const wanted = this.#filter.hidden ? "" : this.#filter.value.trim().toLowerCase();
-    const shown = accounts.filter(({ account, name }) => `${account} ${name}`.toLowerCase().includes(wanted));
-    const rows = shown.map((account) => this.#row(account));
-    if (rows.some((row, i) => row !== this.#list.children[i]) || rows.length !== this.#list.children.length) {
-      this.#list.replaceChildren(...rows);
-    }
-    this.#updateCalls();
+    this.#show(byId("people"), people.filter(({ account, name }) => `${account} ${name}`.toLowerCase().includes(wanted)));
+    this.#show(byId("numbers"), numbers);
+    byId("people-empty").hidden = accounts.length > 0;
+    byId("numbers-card").hidden = numbers.length === 0;
+    this.tick();
+  }
+
+  /** Rows that are there stay where they are, so that the focus stays, too. */
+  #show(list, accounts) {
+    const rows = accounts.map((account) => this.#row(account));
+    const same = rows.length === list.children.length && rows.every((row, i) => row === list.children[i]);
+    if (!same) list.replaceChildren(...rows);
   }
 
   #row(account) {
@@ -57,7 +63,7 @@ export class People {
     const part = (name) => row.querySelector(`.${name}`);
     row.dataset.presence = presence;
     setText(part("name"), account.name || account.account);
-    setText(part("number"), account.name ? account.account : "");
+    setText(part("number"), [account.account, ""].includes(account.name) ? "" : account.account);
     setText(part("presence"), mine ? `You · ${PRESENCE[presence]}` : (PRESENCE[presence] ?? groupName(account.type)));
     return row;
   }
@@ -75,8 +81,9 @@ export class People {
     return h("li", {}, button);
   }
 
-  #updateCalls() {
-    const calls = this.#directory.calls;
+  /** Once a second: the calls' durations. */
+  tick() {
+    const { calls } = this.#directory;
     byId("domain-empty").hidden = calls.length > 0;
     byId("domain-calls").replaceChildren(...calls.map((call) => h("li", {}, this.#callText(call))));
   }
