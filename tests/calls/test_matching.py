@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vodiabot.calls.matching import find_leg
+from vodiabot.calls.matching import Matcher
 from vodiabot.protocol.messages import CallEntry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     call_ids: frozenset[str]
     local: str = "45"
@@ -14,27 +14,58 @@ class View:
     started: float = 1000.0
 
 
+def one(entry: CallEntry, legs: list[View], matcher: Matcher[View] | None = None) -> View | None:
+    pairs = (matcher or Matcher()).match([entry], legs)
+    return pairs[0][1] if pairs else None
+
+
 def test_id_and_callid_decide() -> None:
-    one, two = View(frozenset({"a"})), View(frozenset({"b", "b2"}))
-    assert find_leg(CallEntry(id="b2"), [one, two]) is two
-    assert find_leg(CallEntry(id="pbx-7", call_id="a"), [one, two]) is one
+    first, second = View(frozenset({"a"})), View(frozenset({"b", "b2"}))
+    assert one(CallEntry(id="b2"), [first, second]) is second
+    assert one(CallEntry(id="pbx-7", call_id="a"), [first, second]) is first
 
 
 def test_without_ids_numbers_and_start_decide() -> None:
     leg = View(frozenset({"a"}))
     entry = CallEntry(id="pbx-7", from_="sip:45@dom", to="<sip:500@dom>", start=1003.0)
-    assert find_leg(entry, [leg]) is leg
+    assert one(entry, [leg]) is leg
     turned = CallEntry(id="pbx-7", from_number="500", to_number="700", extensions=("45",), start=999.0)
-    assert find_leg(turned, [leg]) is leg
+    assert one(turned, [leg]) is leg
 
 
 def test_another_start_number_or_no_start_is_another_call() -> None:
     leg = View(frozenset({"a"}))
-    assert find_leg(CallEntry(id="x", from_number="45", to_number="500", start=1100.0), [leg]) is None
-    assert find_leg(CallEntry(id="x", from_number="45", to_number="501", start=1000.0), [leg]) is None
-    assert find_leg(CallEntry(id="x", from_number="45", to_number="500"), [leg]) is None
+    assert one(CallEntry(id="x", from_number="45", to_number="500", start=1100.0), [leg]) is None
+    assert one(CallEntry(id="x", from_number="45", to_number="501", start=1000.0), [leg]) is None
+    assert one(CallEntry(id="x", from_number="45", to_number="500"), [leg]) is None
 
 
-def test_if_two_fit_neither_does() -> None:
+def entry_of(id_: str, *, connected: bool = True, start: float = 1000.0) -> CallEntry:
+    connect = start if connected else None
+    return CallEntry(id=id_, from_number="45", to_number="500", start=start, connect=connect)
+
+
+def test_if_two_fit_neither_does_but_the_call_is_ours() -> None:
     legs = [View(frozenset({"a"})), View(frozenset({"b"}), started=1001.0)]
-    assert find_leg(CallEntry(id="x", from_number="45", to_number="500", start=1000.0), legs) is None
+    matcher: Matcher[View] = Matcher()
+    assert matcher.match([entry_of("x")], legs) == []
+    assert matcher.owns(entry_of("x"), legs)
+    assert not matcher.owns(CallEntry(id="x", from_number="46", to_number="500", start=1000.0), legs)
+
+
+def test_as_many_connected_entries_as_legs_need_no_telling_apart() -> None:
+    legs = [View(frozenset({"a"})), View(frozenset({"b"}))]
+    matcher: Matcher[View] = Matcher()
+    pairs = matcher.match([entry_of("x"), entry_of("y")], legs)
+    assert {leg for _, leg in pairs} == set(legs)
+    assert matcher.match([entry_of("x"), entry_of("y", connected=False)], legs) == []
+
+
+def test_an_entry_once_known_stays_with_its_leg_and_leaves_the_other_clear() -> None:
+    first, second = View(frozenset({"a"})), View(frozenset({"b"}))
+    matcher: Matcher[View] = Matcher()
+    assert one(entry_of("x"), [first], matcher) is first
+    pairs = matcher.match([entry_of("x"), entry_of("y", connected=False)], [first, second])
+    assert [(entry.id, leg) for entry, leg in pairs] == [("x", first), ("y", second)]
+    matcher.forget(first)
+    assert not matcher.owns(entry_of("x"), [])

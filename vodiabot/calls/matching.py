@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from ..protocol.messages import CallEntry
 from .numbers import same_number
@@ -28,23 +29,62 @@ class LegView(Protocol):
 L = TypeVar("L", bound=LegView)
 
 
-def find_leg(entry: CallEntry, legs: Iterable[L]) -> L | None:
-    """The leg that the entry speaks of: by id or call-id, else by numbers and start; if two fit, neither does."""
-    candidates = list(legs)
-    for leg in candidates:
-        if entry.id in leg.call_ids or (entry.call_id and entry.call_id in leg.call_ids):
-            return leg
-    fitting = [leg for leg in candidates if _fits(entry, leg)]
-    return fitting[0] if len(fitting) == 1 else None
+class Matcher(Generic[L]):
+    """Remembers which entry is whose, so that a later call between the same two parties is told from an earlier one."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, L] = {}
+
+    def forget(self, leg: L) -> None:
+        """The leg is over."""
+        self._known = {id_: other for id_, other in self._known.items() if other is not leg}
+
+    def owns(self, entry: CallEntry, legs: Iterable[L]) -> bool:
+        """Whether the entry speaks of one of these legs, even where it is open of which."""
+        return entry.id in self._known or any(_named(entry, leg) or _fits(entry, leg) for leg in legs)
+
+    def match(self, entries: Iterable[CallEntry], legs: Sequence[L]) -> list[tuple[CallEntry, L]]:
+        """Entry and leg: by id or call-id, else by numbers and start. If two fit, neither does; but where as many
+        entries fit as legs, and all are connected or none is, it does not matter which is which."""
+        pairs, open_entries = [], []
+        for entry in entries:
+            leg = next((leg for leg in legs if _named(entry, leg)), None) or self._known.get(entry.id)
+            if leg is not None:
+                pairs.append((entry, leg))
+            else:
+                open_entries.append(entry)
+        taken = [leg for _, leg in pairs] + list(self._known.values())
+        free = [leg for leg in legs if not any(leg is other for other in taken)]
+        return pairs + self._by_numbers(open_entries, free)
+
+    def _by_numbers(self, entries: list[CallEntry], legs: list[L]) -> list[tuple[CallEntry, L]]:
+        fitting: dict[tuple[int, ...], list[CallEntry]] = defaultdict(list)
+        for entry in entries:
+            places = tuple(i for i, leg in enumerate(legs) if _fits(entry, leg))
+            if places:
+                fitting[places].append(entry)
+        pairs: list[tuple[CallEntry, L]] = []
+        for places, group in fitting.items():
+            if len(places) == len(group) == 1:
+                self._known[group[0].id] = legs[places[0]]
+            if len(places) == len(group) and len({_is_connected(entry) for entry in group}) == 1:
+                pairs += zip(group, (legs[i] for i in places), strict=True)
+        return pairs
+
+
+def _named(entry: CallEntry, leg: LegView) -> bool:
+    return entry.id in leg.call_ids or bool(entry.call_id and entry.call_id in leg.call_ids)
+
+
+def _is_connected(entry: CallEntry) -> bool:
+    return entry.connect is not None or entry.state == "connected"
 
 
 def _fits(entry: CallEntry, leg: LegView) -> bool:
-    ours_from = same_number(entry.from_number or entry.from_, leg.local)
-    ours_to = same_number(entry.to_number or entry.to, leg.local) or any(
-        same_number(e, leg.local) for e in entry.extensions
-    )
-    theirs_from = same_number(entry.from_number or entry.from_, leg.remote_number)
-    theirs_to = same_number(entry.to_number or entry.to, leg.remote_number)
-    if not ((ours_from and theirs_to) or (ours_to and theirs_from)):
+    if entry.start is None or abs(entry.start - leg.started) > START_TOLERANCE:
         return False
-    return entry.start is not None and abs(entry.start - leg.started) <= START_TOLERANCE
+    sender, called = entry.from_number or entry.from_, entry.to_number or entry.to
+    ours_from = same_number(sender, leg.local)
+    ours_to = same_number(called, leg.local) or any(same_number(e, leg.local) for e in entry.extensions)
+    theirs_from, theirs_to = same_number(sender, leg.remote_number), same_number(called, leg.remote_number)
+    return (ours_from and theirs_to) or (ours_to and theirs_from)

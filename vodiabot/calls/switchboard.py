@@ -23,7 +23,7 @@ from .call import Call, Party
 from .handler import Handler, refuse_or_fall_back, run_handler
 from .leg import Leg
 from .limits import DialGuard
-from .matching import find_leg
+from .matching import Matcher
 from .numbers import normalise
 from .queue import Entry, Frame, Reconciled, SocketLost
 
@@ -85,6 +85,7 @@ class Switchboard:
         self._views: dict[Leg, _View] = {}
         self._nursery: trio.Nursery | None = None
         self._reconciling: set[Leg] = set()
+        self._matcher: Matcher[_View] = Matcher()
         self._draining = False
         self._log = log.bind(extension=settings.extension)
 
@@ -263,7 +264,7 @@ class Switchboard:
         try:
             await leg.run()
         finally:
-            self._views.pop(leg, None)
+            self._matcher.forget(self._views.pop(leg))
             self._reconciling.discard(leg)
             for call_id in [k for k, v in self._legs.items() if v is leg]:
                 del self._legs[call_id]
@@ -354,15 +355,13 @@ class Switchboard:
 
     def owns(self, entry: m.CallEntry) -> bool:
         """Whether a call-state entry speaks of one of our legs."""
-        return find_leg(entry, self._views.values()) is not None
+        return self._matcher.owns(entry, self._views.values())
 
     def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
         seen: set[Leg] = set()
-        for entry in calls:
-            view = find_leg(entry, self._views.values())
-            if view is not None:
-                seen.add(view.leg)
-                view.leg.post(Entry(entry))
+        for entry, view in self._matcher.match(calls, list(self._views.values())):
+            seen.add(view.leg)
+            view.leg.post(Entry(entry))
         if whole:
             self._reconcile(seen)
 

@@ -53,7 +53,8 @@ async def serve_console(
     config.errorlog = None
     async with trio.open_nursery() as nursery:
         leave = trio.Event()
-        serve = partial(hypercorn_serve, _app(snapshot, host), config, shutdown_trigger=leave.wait)
+        app: Any = _app(snapshot, host)  # the two libraries spell ASGI differently
+        serve = partial(hypercorn_serve, app, config, shutdown_trigger=leave.wait)
         await nursery.start(serve)
         task_status.started(f"http://{host}:{port}")
         try:
