@@ -15,6 +15,7 @@ from tests.sim.client_media import RATE, Audio, Samples, level, loudest_hz, tone
 from tests.sim.server.test_dtmf import press
 from tests.sim.server.test_sdp import CHROMIUM, VIDEO
 from vodiabot.sim.core import effects
+from vodiabot.sim.server import peer as peer_module
 from vodiabot.sim.server.legs import Legs
 from vodiabot.sim.server.sdp import CODECS
 from vodiabot.sim.server.tones import MUSIC_HZ
@@ -234,6 +235,31 @@ def test_nonsense_fails_the_leg_and_nothing_else(sdp: str) -> None:
         stage.legs.do(effects.AddCandidate("b", "candidate:rubbish"))
         stage.legs.do(effects.AddCandidate("c", "candidate:1 1 udp 1 192.0.2.1 1 typ host"))
         await stage.call("d", "PCMU", effects.Silence())
+
+    play(scene)
+
+
+def test_a_client_that_never_connects_is_told_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_module, "UP_TIMEOUT", 0.1)
+
+    async def scene(stage: Scene) -> None:
+        stage.legs.do(effects.MakeAnswer("a", 1, CHROMIUM))  # to an address where nobody is
+        await stage.until(effects.MediaLost, "a")
+
+    play(scene)
+
+
+def test_candidates_that_come_before_the_description_are_kept() -> None:
+    async def scene(stage: Scene) -> None:
+        early: list[Any] = []
+        client = stage.clients["a"] = Audio(("PCMU",), early.append)
+        offer = await client.offer()
+        for candidate in early:
+            stage._candidate("a", candidate)
+        stage.legs.do(effects.MakeAnswer("a", 1, offer))
+        # The client never learns of the PBX's candidates: only what it told first can bring them together.
+        await client.accept((await stage.until(effects.AnswerReady, "a")).sdp)
+        await stage.until(effects.MediaUp, "a")
 
     play(scene)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from vodiabot.sim.core import effects
 from vodiabot.sim.core.effects import Effect
 from vodiabot.sim.core.logins import Reply
 from vodiabot.sim.server.http import MAX_FRAME
-from vodiabot.sim.server.listening import parse_listen, self_signed_context
+from vodiabot.sim.server.listening import parse_listen, self_signed_context, tls_context
 from vodiabot.sim.server.outlet import MAX_QUEUED
 from vodiabot.sim.server.running import Running, serve_model
 
@@ -321,6 +322,21 @@ async def test_a_self_signed_certificate_serves_https_and_wss() -> None:
             assert "secure" in answer.headers["set-cookie"].lower()
         async with socket_of(sim) as socket:
             assert json.loads(await socket.get_message())["hello"] == "45"
+
+
+async def test_all_interfaces_are_reached_from_this_machine() -> None:
+    async with trio.open_nursery() as nursery:
+        sim: Running = await nursery.start(partial(serve_model, ParrotPbx(), listen=":0"))
+        assert sim.url == f"http://127.0.0.1:{sim.port}"
+        assert sim.urls[0] == sim.url
+        async with socket_of(sim) as socket:
+            assert await socket.get_message()
+        nursery.cancel_scope.cancel()
+
+
+def test_a_certificate_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't use the certificate"):
+        tls_context(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
 
 
 async def test_files_are_served_with_their_types_never_stale_and_from_here_only() -> None:
