@@ -284,11 +284,14 @@ async def test_after_the_calls_only_the_one_media_thread_is_left() -> None:
     async with simulator() as sim:
         before, sockets = threads(), len(psutil.Process().net_connections("udp"))
         async with phone(sim, "46") as anna:
-            for _ in range(3):
-                call = await anna.dial(number(sim, "tone"))
-                await call.wait_answered()
-                await call.hang_up()
-            await idle(sim)
+            for _ in range(2):
+                calls = [await anna.dial(number(sim, kind)) for kind in ("tone", "echo", "tone", "direct-200")]
+                for call in calls:
+                    await call.wait_answered()
+                assert sim.snapshot()["media"] == 4
+                for call in calls:
+                    await call.hang_up()
+                await idle(sim)
         assert threads() == before
         assert len(psutil.Process().net_connections("udp")) == sockets
 

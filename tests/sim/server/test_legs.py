@@ -115,7 +115,8 @@ def test_the_pbx_can_be_kept_to_one_codec() -> None:
         answer = (await stage.until(effects.AnswerReady, "a")).sdp
         assert "PCMA" in answer
         assert "opus" not in answer
-        stage.legs.do(effects.MakeAnswer("b", 1, await Audio(("opus",), lambda c: None).offer()))
+        other = stage.clients["b"] = Audio(("opus",), lambda c: None)
+        stage.legs.do(effects.MakeAnswer("b", 1, await other.offer()))
         await eventually(lambda: stage.failure("b"))
         assert "codec" in stage.failure("b")
         await client.close()

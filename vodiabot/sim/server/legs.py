@@ -120,8 +120,11 @@ class Legs:
         self._legs[step.leg].do(step)
 
     def forget(self, leg: Leg) -> None:
-        """The leg's media is closed."""
+        """The leg's media is closed, as asked or by a mistake."""
         self._closing.discard(leg)
+        if self._legs.get(leg.name) is leg:
+            del self._legs[leg.name]
+            self._closed.append(leg.name)
 
     def listen_to(self, leg: str, rate: int, limit: float) -> Live:
         """A source of what this leg says, whether it is there yet or not, until the source is closed."""
