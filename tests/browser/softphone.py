@@ -24,9 +24,9 @@ class Softphone:
     """One page, signed in as one extension, in a browser profile of its own."""
 
     def __init__(self, context: BrowserContext, url: str, user: str, password: str, beep_hz: float) -> None:
-        context.add_init_script(EARS.read_text().replace("__BEEP_HZ__", str(beep_hz)))
         self.context = context
         self.page: Page = context.new_page()
+        self.page.add_init_script(EARS.read_text().replace("__BEEP_HZ__", str(beep_hz)))
         self.url = url
         self.user = user
         self.password = password

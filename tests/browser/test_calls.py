@@ -232,6 +232,23 @@ def test_a_wrong_password_is_told(phone: PhoneMaker) -> None:
     expect(anna.page.get_by_role("alert").filter(has_text="wrong extension or password")).to_be_visible()
 
 
+def test_a_wrong_domain_is_told(phone: PhoneMaker) -> None:
+    anna = phone("46").open("#domain=elsewhere.example").sign_in(ready=False)
+    expect(anna.page.get_by_role("alert").filter(has_text="is “elsewhere.example” its domain?")).to_be_visible()
+    anna.page.get_by_label("Domain of the PBX").fill("localhost")
+    anna.sign_in()
+
+
+def test_two_tabs_of_one_browser_are_two_phones(browser: Browser, sim: Simulator) -> None:
+    with browser.new_context(permissions=["microphone"]) as one_for_both:
+        anna = Softphone(one_for_both, sim.url, "46", PASSWORDS["46"], A)
+        bruno = Softphone(one_for_both, sim.url, "47", PASSWORDS["47"], B)
+        talking(anna, bruno)
+        anna.heard(B)
+        bruno.heard(A)
+        assert not anna.errors + bruno.errors
+
+
 def test_a_whole_call_by_the_keyboard(phone: PhoneMaker) -> None:
     anna, bruno = phone("46").open("#user=46"), phone("47").sign_in()
     keys = anna.page.keyboard

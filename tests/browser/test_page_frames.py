@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
-from .softphone import Softphone
+from .fake_pbx import ORIGIN, FakePbx
 
 pytestmark = pytest.mark.browser
 
 LINE = "candidate:1 1 udp 2130706431 10.0.0.1 5000 typ host"
 
 
-def run(page46: Softphone, function: str, *arguments: Any) -> Any:
-    if page46.page.url == "about:blank":
-        page46.open()
-    script = "async ([name, args]) => (await import('/frames.js'))[name](...args)"
-    return page46.page.evaluate(script, [function, list(arguments)])
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def run(browser: Browser) -> Iterator[Run]:
+    """`run("partyOf", "45")`: what a function of the module gives. It is pure, so one page does for all tests."""
+    with browser.new_context() as context:
+        FakePbx(context)
+        page = context.new_page()
+        page.goto(ORIGIN)
+        script = "async ([name, args]) => (await import('/frames.js'))[name](...args)"
+        yield lambda function, *arguments: page.evaluate(script, [function, list(arguments)])
 
 
 @pytest.mark.parametrize(
@@ -32,13 +41,13 @@ def run(page46: Softphone, function: str, *arguments: Any) -> Any:
         ("{}", ""),
     ],
 )
-def test_a_frame_is_known_by_its_flat_key_first(page46: Softphone, text: str, kind: str) -> None:
-    assert run(page46, "parseFrame", text)["kind"] == kind
+def test_a_frame_is_known_by_its_flat_key_first(run: Run, text: str, kind: str) -> None:
+    assert run("parseFrame", text)["kind"] == kind
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "null", '"text"', "7"])
-def test_nonsense_is_no_frame(page46: Softphone, text: str) -> None:
-    assert run(page46, "parseFrame", text) is None
+def test_nonsense_is_no_frame(run: Run, text: str) -> None:
+    assert run("parseFrame", text) is None
 
 
 @pytest.mark.parametrize(
@@ -54,8 +63,8 @@ def test_nonsense_is_no_frame(page46: Softphone, text: str) -> None:
         ),
     ],
 )
-def test_candidates_of_every_shape(page46: Softphone, frame: dict[str, Any], lines: list[str]) -> None:
-    assert [found["candidate"] for found in run(page46, "candidatesOf", frame)] == lines
+def test_candidates_of_every_shape(run: Run, frame: dict[str, Any], lines: list[str]) -> None:
+    assert [found["candidate"] for found in run("candidatesOf", frame)] == lines
 
 
 @pytest.mark.parametrize(
@@ -69,16 +78,16 @@ def test_candidates_of_every_shape(page46: Softphone, frame: dict[str, Any], lin
         (None, "", ""),
     ],
 )
-def test_addresses(page46: Softphone, address: str | None, number: str, name: str) -> None:
-    assert run(page46, "partyOf", address) == {"number": number, "name": name}
+def test_addresses(run: Run, address: str | None, number: str, name: str) -> None:
+    assert run("partyOf", address) == {"number": number, "name": name}
 
 
 @pytest.mark.parametrize(
     ("header", "dialect"),
     [("Vodia-PBX/69.5.3", "modern"), ("Vodia-PBX/70.1", "modern"), ("Vodia-PBX/67.0", "classic"), (None, "")],
 )
-def test_the_dialect_by_the_version(page46: Softphone, header: str | None, dialect: str) -> None:
-    assert run(page46, "dialectOf", header) == dialect
+def test_the_dialect_by_the_version(run: Run, header: str | None, dialect: str) -> None:
+    assert run("dialectOf", header) == dialect
 
 
 @pytest.mark.parametrize(
@@ -92,8 +101,8 @@ def test_the_dialect_by_the_version(page46: Softphone, header: str | None, diale
         ({"type": "", "sdp": "v=0\r\na=setup:passive\r\n"}, "modern", False),
     ],
 )
-def test_offer_or_answer(page46: Softphone, description: dict[str, str], dialect: str, offer: bool) -> None:
-    assert run(page46, "isOffer", description, dialect) is offer
+def test_offer_or_answer(run: Run, description: dict[str, str], dialect: str, offer: bool) -> None:
+    assert run("isOffer", description, dialect) is offer
 
 
 @pytest.mark.parametrize(
@@ -107,5 +116,5 @@ def test_offer_or_answer(page46: Softphone, description: dict[str, str], dialect
         ({"id": "1", "callstate": "ringback"}, False),
     ],
 )
-def test_a_call_of_the_list_is_connected(page46: Softphone, entry: dict[str, Any], connected: bool) -> None:
-    assert run(page46, "callEntryOf", entry)["connected"] is connected
+def test_a_call_of_the_list_is_connected(run: Run, entry: dict[str, Any], connected: bool) -> None:
+    assert run("callEntryOf", entry)["connected"] is connected

@@ -143,15 +143,20 @@ class App {
   }
 
   #over(call) {
-    this.#sayOver(call);
-    setTimeout(() => this.#remove(call), call.failed ? LINGER_FAILED_MS : LINGER_MS);
     const card = this.#cards.get(call);
+    setTimeout(() => this.#remove(call), call.failed ? LINGER_FAILED_MS : LINGER_MS);
     if (card?.element.contains(document.activeElement) || document.activeElement === document.body) this.#dialer.focus();
   }
 
-  #sayOver(call) {
-    setText(byId("announce"), `Call with ${call.party.name || call.party.number}: ${call.note}`);
+  /** Tell a screen reader where a call stands now; what rings is told by itself. */
+  #say(card) {
+    const { call, stateText } = card;
+    if (this.#said.get(call) === stateText || call.state === "ringing") return;
+    this.#said.set(call, stateText);
+    setText(byId("announce"), `Call with ${call.party.name || call.party.number}: ${stateText}`);
   }
+
+  #said = new WeakMap();
 
   #remove(call) {
     const card = this.#cards.get(call);
@@ -164,7 +169,10 @@ class App {
 
   #update() {
     const calls = this.#phone?.calls ?? [];
-    for (const card of this.#cards.values()) card.update(calls);
+    for (const card of this.#cards.values()) {
+      card.update(calls);
+      this.#say(card);
+    }
     this.#dialer.update(calls.some((call) => call.active || call.state === "ringing"));
     const ringing = this.#phone?.ringing;
     const active = this.#phone?.active;

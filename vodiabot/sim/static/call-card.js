@@ -146,7 +146,7 @@ export class CallCard {
     this.#others = calls;
     setText(this.#name, call.party.name || call.party.number);
     setText(this.#number, call.party.name ? call.party.number : "");
-    setText(this.#state, this.#stateText());
+    setText(this.#state, this.stateText);
     setText(this.#note, call.over ? "" : call.note);
     this.#note.classList.toggle("bad", call.failed);
     setText(this.#keys, call.keys);
@@ -159,7 +159,8 @@ export class CallCard {
     this.tick();
   }
 
-  #stateText() {
+  /** Where the call stands, in words. */
+  get stateText() {
     const { call } = this;
     if (call.over) return call.note;
     if (call.transferringTo) return `Transferring to ${call.transferringTo}…`;

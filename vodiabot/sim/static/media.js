@@ -80,7 +80,7 @@ export class Media {
   /** One candidate that can't be used does not hinder the others. */
   async #addNow({ candidate, sdpMLineIndex }) {
     try {
-      await this.#pc.addIceCandidate({ candidate, sdpMid: "", sdpMLineIndex });
+      await this.#pc.addIceCandidate({ candidate, sdpMLineIndex }); // an empty sdpMid is an error in some browsers
     } catch (error) {
       console.warn("a candidate of the PBX was not usable:", error.message);
     }

@@ -139,7 +139,7 @@ export class Pbx extends Emitter {
       };
       socket.onclose = () => {
         clearTimeout(late);
-        reject(new PbxUnreachable("the PBX closed the connection"));
+        reject(new PbxUnreachable(`the PBX took the login but not the connection; is “${this.domain}” its domain?`));
       };
     });
   }

@@ -80,7 +80,8 @@ export class SignIn {
 
   #failed(error) {
     const text = error.message;
-    byId("signin-error").textContent = `Sign-in failed: ${text}.`;
+    byId("signin-error").textContent = `Sign-in failed: ${text}${/[.?]$/.test(text) ? "" : "."}`;
+    if (text.includes("domain")) byId("more").open = true;
     byId("password").select();
     byId("password").focus();
   }
