@@ -205,7 +205,7 @@ GARBAGE = (
     '{"action": 5}',
     '{"action": "unheard-of"}',
     '{"action": "sdp-packet"}',
-    '{"action": "sdp-packet", "to": "600", "sdp": "v=0"}',
+    '{"action": "sdp-packet", "to": "600", "sdp": "no description"}',
     '{"action": "sdp-packet", "to": {"a": 1}, "sdp": {"sdp": 7}}',
     '{"action": "ice-candidate", "candidate": {"candidate": "candidate:x y z"}}',
     '{"action": "wrtc-hold", "callid": "no such call"}',
@@ -309,3 +309,13 @@ async def test_self_signed_tls_from_the_configuration() -> None:
     async with simulator(tls="self-signed") as sim:
         assert sim.url.startswith("https://")
         assert await log_in(sim.url, "45", "bot")
+
+
+async def test_a_description_that_is_none_is_488() -> None:
+    async with simulator("classic") as sim, phone(sim, "46") as anna:
+        await anna.send(action="sdp-packet", to=number(sim, "no-answer"), callid="nonsense", sdp="v=0\r\n")
+        await wait_for(lambda: any(f.get("code") == 488 for f in anna.frames), "the refusal")
+        call = await anna.dial(number(sim, "tone"))
+        await call.wait_answered()
+        await call.hang_up()
+        await idle(sim)
