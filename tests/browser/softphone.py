@@ -21,7 +21,7 @@ SECONDS_TO_SETTLE = 0.6
 
 
 class Softphone:
-    """One page, signed in as one extension, in a browser profile of its own."""
+    """One page, signed in as one extension. `beep_hz`: what its microphone says; 0 leaves the browser's own."""
 
     def __init__(self, context: BrowserContext, url: str, user: str, password: str, beep_hz: float) -> None:
         self.context = context
@@ -132,6 +132,14 @@ class Softphone:
                 return self._strongest(hz, since)
             if time.monotonic() > until:
                 raise AssertionError(f"{self.user} did not hear {hz:g} Hz in {timeout:g} s; {self._summary(since)}")
+            self.page.wait_for_timeout(100)
+
+    def heard_anything(self, timeout: float = 10) -> None:
+        """Wait until any sound is heard, from now on. Raises AssertionError."""
+        since = self._now()
+        until = time.monotonic() + timeout
+        while not self._peaks(since):
+            assert time.monotonic() < until, f"{self.user} heard nothing in {timeout:g} s"
             self.page.wait_for_timeout(100)
 
     def not_heard(self, hz: float, seconds: float = 1.5) -> None:

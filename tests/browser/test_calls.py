@@ -150,6 +150,15 @@ def test_keys_are_heard_at_the_other_side(phone: PhoneMaker) -> None:
     bruno.heard(1477)
 
 
+def test_the_browsers_own_microphone_is_heard(browser: Browser, sim: Simulator) -> None:
+    """Nothing is put in place of getUserMedia here: Chromium's fake device beeps, through its noise suppression."""
+    with browser.new_context(permissions=["microphone"]) as context:
+        anna = Softphone(context, sim.url, "46", PASSWORDS["46"], 0).sign_in()
+        anna.dial("601")
+        anna.expect_talking()
+        anna.heard_anything()
+
+
 def test_early_media_is_heard_before_the_answer(phone: PhoneMaker) -> None:
     anna = phone("46").sign_in()
     anna.dial("605")

@@ -184,6 +184,32 @@ def test_another_call_holds_the_first(line: Line) -> None:
     ]  # fmt: skip
 
 
+def test_a_call_that_comes_while_talking_waits_for_the_person(line: Line) -> None:
+    line.phone.sign_in()
+    first = line.talk("45")
+    hold = line.phone.card("45").get_by_role("button", name="Hold")
+    hold.focus()
+    line.pbx.say({"invitesdp": line.far("offer"), "callid": "in-1", "cseq": 1, "from": "sip:47@localhost"})
+    line.phone.expect_call("Incoming call", "47")
+    line.phone.page.wait_for_timeout(200)
+    expect(hold).to_be_focused()
+    line.phone.expect_call("Talking", "45")
+    line.phone.answer()
+    line.far("accept", answered(line, "in-1", 1)["sdp"]["sdp"])
+    line.phone.expect_call("Talking", "47")
+    line.phone.expect_call("On hold", "45")
+    assert line.pbx.sent("wrtc-hold")[-1]["callid"] == first
+
+
+def test_enter_in_the_empty_number_field_answers(line: Line) -> None:
+    line.phone.sign_in()
+    line.pbx.say({"invitesdp": line.far("offer"), "callid": "in-1", "cseq": 1, "from": "sip:47@localhost"})
+    line.phone.expect_ringing()
+    line.phone.page.get_by_label("Number to call").press("Enter")
+    line.far("accept", answered(line, "in-1", 1)["sdp"]["sdp"])
+    line.phone.expect_talking()
+
+
 def test_two_calls_are_joined(line: Line) -> None:
     line.phone.sign_in()
     first, second = line.talk("45"), line.talk("47", 2)

@@ -139,7 +139,9 @@ class App {
     if (call.state !== "ringing") return;
     const { name, number } = call.party;
     setText(byId("announce-now"), `Incoming call from ${name || number}. Enter answers, Escape rejects.`);
-    if (!isWriting(document.activeElement) || !document.activeElement.value) card.focus("answer");
+    // Not while the person talks or writes: the key that is pressed next is meant for something else.
+    const writing = isWriting(document.activeElement) && document.activeElement.value;
+    if (!this.#phone.active && !writing) card.focus("answer");
   }
 
   #over(call) {
