@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import msgspec
+import trio
 
 from ..config.model import ExtensionConfig, PbxConfig
-from ..errors import ConnectionLost, LoginRefused
+from ..errors import ConnectionLost, LoginRefused, UsageError
 from .addresses import login_url, tls_context
+from .quiet import HTTP, unheard
 
 Hide = Callable[[str], None]
 """Told every secret before it travels, so that no log shows it."""
+
+_SESSION = re.compile(r"[!-:<-~]{1,4096}")
+"""What can stand in a `Cookie` header: visible ASCII but the semicolon, and no header goes on for ever."""
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -36,20 +42,25 @@ async def log_in(pbx: PbxConfig, extension: ExtensionConfig, *, timeout: float, 
     """
     context = tls_context(pbx)
     verify: ssl.SSLContext | bool = True if context is None else context
-    async with httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False) as client:
-        requests = _Requests(client, login_url(pbx), extension.user, hide)
-        if pbx.login == "token":
-            return await _with_token(requests, pbx, extension)
-        return await _with_password(requests, pbx, extension, hide)
+    with unheard(HTTP):
+        async with httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False) as client:
+            return await _ask(_Requests(client, login_url(pbx), extension.user, timeout, hide), pbx, extension, hide)
+
+
+async def _ask(requests: _Requests, pbx: PbxConfig, extension: ExtensionConfig, hide: Hide) -> Ticket:
+    if pbx.login == "token":
+        return await _with_token(requests, pbx, extension)
+    return await _with_password(requests, pbx, extension, hide)
 
 
 async def _with_password(requests: _Requests, pbx: PbxConfig, extension: ExtensionConfig, hide: Hide) -> Ticket:
     secret = extension.password.reveal()
+    hide(secret)
     method = "POST"
     if pbx.login == "md5":  # older PBXs [portal]
         secret = hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()
+        hide(secret)
         method = "PUT"
-    hide(secret)
     name = f"{extension.user}@{pbx.domain}" if pbx.domain else extension.user
     return await requests.ticket(method, {"name": "auth", "value": f"{name} {secret}"})
 
@@ -65,17 +76,22 @@ async def _with_token(requests: _Requests, pbx: PbxConfig, extension: ExtensionC
 class _Requests:
     """Requests to the login address, with their failures translated."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, user: str, hide: Hide) -> None:
+    def __init__(self, client: httpx.AsyncClient, url: str, user: str, timeout: float, hide: Hide) -> None:
         self._client = client
         self._url = url
         self._user = user
+        self._timeout = timeout
         self._hide = hide
 
     async def ticket(self, method: str, body: dict[str, str]) -> Ticket:
         """A login: its session id, from the cookie or else from the answer."""
         answer = await self._request(method, body, None)
-        session = self._client.cookies.get("session") or self._quoted(answer)
+        # the answer's own cookies: the client's may hold those of the administrator, who minted the token
+        cookies = [cookie.value for cookie in answer.cookies.jar if cookie.name == "session" and cookie.value]
+        session = cookies[-1] if cookies else self._quoted(answer)
         self._hide(session)
+        if not _SESSION.fullmatch(session):
+            raise ConnectionLost(f"{self._url} gave a session id that can't be used")
         return Ticket(session, answer.headers.get("server"))
 
     async def text(self, method: str, body: dict[str, str], auth: tuple[str, str]) -> str:
@@ -83,20 +99,28 @@ class _Requests:
         self._hide(auth[1])
         text = self._quoted(await self._request(method, body, auth))
         self._hide(text)
+        self._client.cookies.clear()  # the administrator's session is not ours
         return text
 
     async def _request(self, method: str, body: dict[str, str], auth: tuple[str, str] | None) -> httpx.Response:
-        try:
-            answer = await self._client.request(method, self._url, json=body, auth=auth)
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as exc:
-            raise ConnectionLost(f"{self._url}: {_plain(exc)}") from exc
+        answer = await self._answer(method, body, auth)
         if 400 <= answer.status_code < 500:
             raise self._refused(f"HTTP {answer.status_code}", by_admin=auth is not None)
-        if answer.status_code != 200:
+        if not answer.is_success:
             raise ConnectionLost(f"{self._url} answered HTTP {answer.status_code}")
         if answer.text.strip() == "false":
             raise self._refused("it answered false", by_admin=auth is not None)
         return answer
+
+    async def _answer(self, method: str, body: dict[str, str], auth: tuple[str, str] | None) -> httpx.Response:
+        """Whole within the time: httpx's own limit starts anew with each byte."""
+        try:
+            with trio.fail_after(self._timeout):
+                return await self._client.request(method, self._url, json=body, auth=auth)
+        except (httpx.HTTPError, trio.TooSlowError, ssl.SSLError, OSError) as exc:
+            raise ConnectionLost(f"{self._url}: {_plain(exc)}") from exc
+        except (httpx.InvalidURL, UnicodeError) as exc:  # a host name that can't be one
+            raise UsageError(f"{self._url} is not an address: {exc}") from exc
 
     def _refused(self, how: str, *, by_admin: bool) -> LoginRefused:
         who = "the administrator" if by_admin else f"extension {self._user}"
@@ -105,7 +129,7 @@ class _Requests:
     def _quoted(self, answer: httpx.Response) -> str:
         try:
             value: Any = json.loads(answer.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, str) or not value:
             raise ConnectionLost(f"{self._url} did not answer a login as a PBX does")
@@ -119,6 +143,6 @@ def _plain(exc: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message}); see [pbx] ca_file"
         cause = cause.__cause__ or cause.__context__
-    if isinstance(exc, httpx.TimeoutException):
+    if isinstance(exc, httpx.TimeoutException | trio.TooSlowError):
         return "no answer in time"
     return str(exc) or type(exc).__name__

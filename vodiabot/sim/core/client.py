@@ -20,7 +20,9 @@ def handle(world: World, socket: Socket, frame: Frame) -> None:
     if action in _OF_A_SOCKET:
         _OF_A_SOCKET[action](world, socket, frame)
     elif action in _OF_A_LEG:
-        _OF_A_LEG[action](world, leg_of(world, socket, frame), frame)
+        leg = leg_of(world, socket, frame)
+        if not leg.ended:
+            _OF_A_LEG[action](world, leg, frame)
     elif action in _BY_ID:
         _BY_ID[action](world, socket, _leg_by_id(world, socket, frame), frame)
     elif action not in _HEARD_ONLY:
@@ -42,7 +44,7 @@ def leg_of(world: World, socket: Socket, frame: Frame) -> Leg:
         if not mine:
             raise BadFrame("callid: is missing, and there is no call")
         leg = mine[-1]
-    if leg.ended:
+    if leg.ended and frame.get("action") not in _MAY_BE_LATE:
         raise BadFrame(f"callid: the call {leg.call_id} is over")
     return leg
 
@@ -185,6 +187,9 @@ _BY_ID: dict[str, Callable[[World, Socket, Leg, Frame], None]] = {
     "rec-call": _record,
     "clear-call": _clear,
 }
+
+_MAY_BE_LATE = frozenset({"sip-ack", "ice-candidate", "sip-bye"})
+"""These cross the end of a call on their way, and mean nothing then."""
 
 _HEARD_ONLY = frozenset(
     {"bye-response", "cancel-response", "add-to-crm", "make-call", "hold-call", "accept-call"}

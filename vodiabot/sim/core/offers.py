@@ -61,6 +61,10 @@ def ready(world: World, leg: Leg, sdp: str) -> None:
         describe(world, leg, leg.due_code)
 
 
+NO_CODE = 0
+"""Of an offer in the middle of a call: it answers nothing, so it has no code."""
+
+
 def describe(world: World, leg: Leg, code: int) -> None:
     """Send our description with this code, now or as soon as it is there."""
     leg.due_code = code
@@ -89,7 +93,7 @@ def sdp_frame(world: World, leg: Leg, code: int, sdp: Any) -> dict[str, Any]:
     if world.config.rename_calls and leg.side is Side.CALLER and not leg.call_id.startswith("pbx-"):
         leg.call_id = f"pbx-{world.new_id()}"
         world.by_call_id[leg.call_id] = leg
-    return {
+    frame = {
         "sdp": sdp,
         "callid": leg.call_id,
         "cseq": leg.cseq,
@@ -97,6 +101,9 @@ def sdp_frame(world: World, leg: Leg, code: int, sdp: Any) -> dict[str, Any]:
         "to-user": leg.call.to_number,
         "to-display": leg.call.to_name,
     }
+    if code == NO_CODE:
+        del frame["code"]
+    return frame
 
 
 def _invite(world: World, leg: Leg) -> None:

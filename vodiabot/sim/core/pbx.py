@@ -205,7 +205,7 @@ class Pbx:
 
         def work() -> None:
             offers.make_offer(self._world, leg, new_transport=new_transport)
-            offers.describe(self._world, leg, 200)
+            offers.describe(self._world, leg, offers.NO_CODE)
 
         return self._run(now, work)
 

@@ -126,7 +126,7 @@ def _reoffer(world: World, call: Call, service: Service) -> None:
     for leg in call.legs:
         if leg.state is LegState.UP:
             offers.make_offer(world, leg, new_transport=service.new_transport)
-            offers.describe(world, leg, 200)
+            offers.describe(world, leg, offers.NO_CODE)
 
 
 _LATER: dict[str, Callable[[World, Call, Service], None]] = {
@@ -141,6 +141,6 @@ def before_hold(world: World, leg: Leg) -> None:
     service = leg.call.service
     if service is not None and service.kind == "glare" and not leg.offering:
         offers.make_offer(world, leg)
-        offers.describe(world, leg, 200)
+        offers.describe(world, leg, offers.NO_CODE)
 
 
