@@ -12,8 +12,15 @@ _SECURE = {"https": True, "wss": True, "http": False, "ws": False}
 
 
 def _split(url: str) -> tuple[bool, str]:
-    parts = urlsplit(url)
-    if parts.scheme not in _SECURE or not parts.netloc:
+    """Whether it is a secure one, and what stands after the scheme. Raises UsageError."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _SECURE and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # such as a port that is none
+        raise UsageError(f"[pbx] url {url!r} is not an address") from None
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("[pbx] url has a user or a password in it: put them into [[extension]]")
+    if not usable:
         raise UsageError(f"{url!r} is not an address of a PBX (https://…, wss://…, http://…, ws://…)")
     return _SECURE[parts.scheme], parts.netloc + parts.path.rstrip("/")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, NoReturn
 
 import structlog
@@ -17,7 +17,9 @@ from .timers import SessionTimers
 OUTBOX = 1000
 """Commands that may wait for the socket; then the sender waits."""
 
-SUBSCRIPTIONS: tuple[Literal["own-calls", "domain-calls", "orbit-calls"], ...] = ("own-calls", "domain-calls", "orbit-calls")
+CallList = Literal["own-calls", "domain-calls", "orbit-calls"]
+
+SUBSCRIPTIONS: tuple[CallList, ...] = ("own-calls", "domain-calls", "orbit-calls")
 
 OnFrame = Callable[[str, Message | None], None]
 
@@ -61,6 +63,7 @@ class Link:
         self._in_hand: _Outgoing | None = None
         self._last_heard = trio.current_time()
         self._registered, self._registrations = trio.open_memory_channel[Registered](1)
+        self._ended_unasked = trio.Event()
         self._why: ConnectionLost | None = None
 
     async def run(self) -> NoReturn:
@@ -81,14 +84,17 @@ class Link:
             await self._put.send(outgoing)
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise ConnectionLost("the connection to the PBX is lost") from None
-        await outgoing.done.wait()
+        try:
+            await outgoing.done.wait()
+        finally:
+            outgoing.wanted = outgoing.done.is_set()  # a cancelled one that still waits is not sent later on
         if outgoing.error is not None:
             raise outgoing.error
 
-    async def _part(self, part: Callable[[], object], scope: trio.CancelScope) -> None:
+    async def _part(self, part: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
         """The first part that fails ends all."""
         try:
-            await part()  # type: ignore[misc]
+            await part()
         except ConnectionLost as exc:
             self._why = self._why or exc
             scope.cancel()
@@ -101,17 +107,13 @@ class Link:
             self._last_heard = trio.current_time()
             if isinstance(received, bytes):
                 self._complaints.once("binary", "a binary frame was dropped", size=len(received))
-            elif len(received) > MAX_FRAME or len(received.encode("utf-8", "surrogatepass")) > MAX_FRAME:
+            elif _too_large(received):
                 self._complaints.once("too large", "a frame was dropped: too large", size=len(received))
             else:
                 self._hand_on(received)
 
     def _hand_on(self, text: str) -> None:
-        message: Message | None = None
-        try:
-            message = codec.decode(text)
-        except FrameError as exc:
-            self._complaints.once(f"{exc.frame}: {exc.field}", "a frame was not understood", why=str(exc))
+        message = self._decoded(text)
         if isinstance(message, Registered):
             self._note(message)
         try:
@@ -119,27 +121,46 @@ class Link:
         except Exception:
             log.exception("a frame could not be handled; the session goes on", frame_kind=type(message).__name__)
 
+    def _decoded(self, text: str) -> Message | None:
+        try:
+            return codec.decode(text)
+        except FrameError as exc:
+            self._complaints.once(f"{exc.frame}: {exc.field}", "a frame was not understood", why=str(exc))
+        except Exception:
+            # a mistake of ours; it must not cost the session (PROTOCOL.md, on strange frames)
+            log.exception("a frame could not be decoded; the session goes on")
+        return None
+
     def _note(self, message: Registered) -> None:
+        if _refused(message) is not None:
+            self._ended_unasked.set()
         try:
             self._registered.send_nowait(message)
         except trio.WouldBlock:
-            return  # nobody asked: an answer is already waiting
+            return  # an answer is already waiting
 
     async def _write(self) -> None:
         async for outgoing in self._take:
+            if not outgoing.wanted:
+                continue
             self._in_hand = outgoing
-            try:
-                await self._socket.send(outgoing.text)
-            except ConnectionLost as exc:
-                outgoing.fail(exc)
-                raise
+            await self._send_one(outgoing.text)
             outgoing.done.set()
             self._in_hand = None
 
+    async def _send_one(self, text: str) -> None:
+        """A PBX that takes nothing is as dead as one that says nothing, even if it talks on. What is in hand then
+        fails with all the rest."""
+        with trio.move_on_after(self._timers.dead):
+            await self._socket.send(text)
+            return
+        raise ConnectionLost(f"the PBX took nothing for {self._timers.dead:g} s")
+
     async def _keep_alive(self) -> None:
+        """The first one goes out before all else (`_sign_on`)."""
         while True:
-            await self.send(commands.AvoidDisconnect())
             await trio.sleep(self._timers.keepalive)
+            await self.send(commands.AvoidDisconnect())
 
     async def _ping(self) -> None:
         while True:
@@ -156,30 +177,29 @@ class Link:
         raise ConnectionLost(f"nothing was heard of the PBX for {self._timers.dead:g} s")
 
     async def _sign_on(self) -> None:
+        await self.send(commands.AvoidDisconnect())
         for what in SUBSCRIPTIONS:
             await self.send(commands.Subscribe(what=what))
         if not self._register:
             self._on_up("connected")
             return
-        reason = "registered"
+        expires = await self._register_once()
+        self._on_up("registered")
         while True:
+            with trio.move_on_after(max(self._timers.shortest_refresh, expires / 2)):
+                await self._ended_unasked.wait()  # then at once; if that is refused, too, we are down
             expires = await self._register_once()
-            if reason:
-                self._on_up(reason)
-                reason = ""
-            await trio.sleep(max(self._timers.shortest_refresh, expires / 2))
 
     async def _register_once(self) -> float:
-        """Seconds for which we are registered."""
+        """Seconds for which we are registered. Raises ConnectionLost."""
         while self._registrations.statistics().current_buffer_used:
             self._registrations.receive_nowait()  # an unasked one of before
+        self._ended_unasked = trio.Event()
         await self.send(commands.Register(user_agent=self._user_agent))
         with trio.move_on_after(self._timers.answer):
             answer = await self._registrations.receive()
-            if answer.code is not None and answer.code >= 400:
-                raise ConnectionLost(f"the PBX refused the registration with {answer.code}")
-            if answer.expires is not None and answer.expires <= 0:
-                raise ConnectionLost("the PBX ended the registration")
+            if (why := _refused(answer)) is not None:
+                raise ConnectionLost(why)
             return self._timers.expires if answer.expires is None else answer.expires
         raise ConnectionLost(f"the PBX did not answer the registration within {self._timers.answer:g} s")
 
@@ -199,8 +219,22 @@ class _Outgoing:
         self.text = text
         self.done = trio.Event()
         self.error: ConnectionLost | None = None
+        self.wanted = True
 
     def fail(self, error: ConnectionLost) -> None:
         if not self.done.is_set():
             self.error = ConnectionLost(f"the command was perhaps not carried out: {error}")
             self.done.set()
+
+
+def _too_large(text: str) -> bool:
+    """In bytes; most frames are so short that nobody need encode them to know."""
+    return len(text) > MAX_FRAME // 4 and len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME
+
+
+def _refused(answer: Registered) -> str | None:
+    if answer.code is not None and answer.code >= 400:
+        return f"the PBX refused the registration with {answer.code}"
+    if answer.expires is not None and answer.expires <= 0:
+        return "the PBX ended the registration"
+    return None

@@ -14,7 +14,7 @@ from ..protocol.commands import Command
 from ..protocol.messages import Message
 from .link import Complaints, Link
 from .login import Hide, log_in
-from .socket import Connect, connect
+from .socket import Connect, Socket, connect
 from .timers import Backoff, SessionTimers
 
 USER_AGENT = "vodiabot"
@@ -27,8 +27,8 @@ class Session:
 
     `on_frame(text, message)` is called for every frame in order, `message` None where it was not understood; it must
     not block. `on_up(reason)` and `on_down(reason)` alternate, `on_up` first: registered (or connected, where the
-    extension does not register) and no more so. `on_trouble()`: `trouble` has changed. `hide` is told each secret before
-    it travels.
+    extension does not register) and no more so. `on_trouble()`: a try has failed, see `trouble`. `hide` is told each
+    secret before it travels or can be logged. What a listener raises is logged and harms nobody.
     """
 
     def __init__(
@@ -92,17 +92,31 @@ class Session:
 
     async def _once(self) -> float:
         """One connection from login to loss; gives the seconds to wait before the next."""
+        began = trio.current_time()
         try:
             await self._connected()
         except (LoginRefused, UsageError) as exc:
             self._failed(exc)
             return self._timers.refused
         except ConnectionLost as exc:
-            if self.up and trio.current_time() - self._up_since >= self._timers.stable:
-                self._backoff.reset()
-            self._failed(exc)
-            return self._backoff.next()
+            return self._lost(exc, began)
+        except Exception as exc:
+            # a mistake of ours or of a library: a bot for months comes back from it, too
+            log.exception("the connection ended by an internal error", extension=self.extension)
+            return self._lost(ConnectionLost(f"internal error ({type(exc).__name__})"), began)
         raise AssertionError("a connection ends by an exception")
+
+    def _lost(self, exc: ConnectionLost, began: float) -> float:
+        """Seconds to wait: the backoff, but a try that took long itself is counted in, so that no two tries begin
+        further apart than `longest_retry`."""
+        was_up, now = self.up, trio.current_time()
+        if was_up and now - self._up_since >= self._timers.stable:
+            self._backoff.reset()
+        self._failed(exc)
+        pause = self._backoff.next()
+        if was_up:
+            return pause
+        return min(pause, max(self._timers.first_retry, self._timers.longest_retry - (now - began)))
 
     async def _connected(self) -> None:
         try:
@@ -110,11 +124,11 @@ class Session:
                 self.server_header = socket.server_header
                 await self._linked(socket)
         except BaseExceptionGroup as group:
-            raise _the_one(group) from group
+            raise _what_counts(group) from group
 
-    async def _linked(self, socket: object) -> None:
+    async def _linked(self, socket: Socket) -> None:
         self._link = Link(
-            socket,  # type: ignore[arg-type]
+            socket,
             self._timers,
             on_frame=self._on_frame,
             on_up=self._came_up,
@@ -131,13 +145,13 @@ class Session:
         self.up, self.trouble = True, None
         self._up_since = trio.current_time()
         self._log.info("the session is up", reason=reason, pbx=self.server_header)
-        self._on_up(reason)
+        self._tell(self._on_up, reason)
 
     def _went_down(self, reason: str) -> None:
         if self.up:
             self.up = False
             self._log.warning("the session is down", why=reason)
-            self._on_down(reason)
+            self._tell(self._on_down, reason)
 
     def _failed(self, exc: PbxError | UsageError) -> None:
         """Told once for as long as it is the same trouble."""
@@ -147,10 +161,22 @@ class Session:
         if not was_up and str(before) != str(exc):
             level = self._log.error if isinstance(exc, LoginRefused | UsageError) else self._log.warning
             level("the session can't be set up, it is tried again", why=str(exc))
-        self._on_trouble()
+        self._tell(self._on_trouble)
+
+    def _tell(self, listener: Callable[..., None], *args: str) -> None:
+        """A listener's mistake is not the session's."""
+        try:
+            listener(*args)
+        except Exception:
+            log.exception("a listener failed; the session goes on", extension=self.extension)
 
 
-def _the_one(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The socket's nursery wraps what the link raised; with a cancellation or a bug beside it, the group stays."""
-    inner = group.exceptions
-    return inner[0] if len(inner) == 1 and isinstance(inner[0], PbxError | UsageError) else group
+def _what_counts(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Nurseries wrap what the link raised. A cancellation or a bug beside it outranks the lost connection."""
+    ours, rest = group.split((PbxError, UsageError))
+    if rest is not None or ours is None:
+        return rest or group
+    leaf: BaseException = ours
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf

@@ -26,7 +26,7 @@ class SessionTimers(msgspec.Struct, frozen=True, kw_only=True):
     """The first try after a loss comes within twice this."""
     longest_retry: float = 30.0
     """No two tries are further apart."""
-    stable: float = 60.0
+    stable: float = 20.0
     """A connection that was up for so long makes the next loss a first one."""
     refused: float = 30.0
     """After a refused password, which only a person can mend; seldom enough not to lock the account."""
