@@ -144,13 +144,8 @@ class PhoneCall:
 
     def say(self, samples: Samples) -> None:
         """Put at the end of what is being said (RATE)."""
-        self.phone.loop.soon(lambda: self.audio.player and self._append(samples))
-
-    def _append(self, samples: Samples) -> None:
-        import numpy as np
-
-        assert self.audio.player
-        self.audio.player.pending = np.concatenate([self.audio.player.pending, samples])
+        audio = self.audio
+        self.phone.loop.soon(lambda: audio.append(samples))
 
     async def hear(self, seconds: float) -> tuple[Samples, int]:
         """What comes in the next seconds, and its rate."""
@@ -183,6 +178,7 @@ class Phone:
         self, socket: trio_websocket.WebSocketConnection, loop: Loop, user: str, codecs: tuple[str, ...]
     ) -> None:
         self.socket, self.loop, self.user, self.codecs = socket, loop, user, codecs
+        self.modern = True
         self.frames: list[Json] = []
         self.calls: list[PhoneCall] = []
         self.invited: list[PhoneCall] = []
@@ -311,8 +307,6 @@ class Phone:
         if not call.waits_for_answer:
             return True
         return self.modern and "a=setup:actpass" in sdp
-
-    modern = True
 
     async def _answer_offer(self, call: PhoneCall, sdp: str, frame: Json) -> None:
         if call.waits_for_answer:  # our own offer was not wanted: a new peer connection

@@ -160,6 +160,10 @@ class Audio:
             await asyncio.wait(self._tasks)
 
     async def say(self, samples: Samples) -> None:
+        self.append(samples)
+
+    def append(self, samples: Samples) -> None:
+        """To what is being said; for the loop's own thread."""
         assert self.player
         self.player.pending = np.concatenate([self.player.pending, samples])
 
