@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -32,7 +33,8 @@ def admin_config(password: str = "admin-pass-word") -> AdminConfig:
 class GoodPbx:
     """Takes every connection, answers registrations and pings. The others misbehave in one thing each.
 
-    `connects`: when it was tried to connect; `heard`: (time, frame) of all connections; `sockets`: those that came about.
+    `connects`: when it was tried to connect; `heard`: (time, frame) of all connections; `sockets`: the open ones
+    and those that were.
     """
 
     expires: float | None = 60
@@ -48,13 +50,15 @@ class GoodPbx:
     ) -> AsyncIterator[Socket]:
         self.connects.append(trio.current_time())
         await self.admit()
-        socket = FakeSocket(self)
-        self.sockets.append(socket)
-        try:
-            yield socket
-        finally:
-            socket.cut("left")
-            socket.left = True
+        async with trio.open_nursery() as nursery:
+            socket = FakeSocket(self, nursery)
+            self.sockets.append(socket)
+            try:
+                yield socket
+            finally:
+                socket.cut("left")
+                socket.left = True
+                nursery.cancel_scope.cancel()
 
     async def admit(self) -> None:
         """Raises what the login or the connection raises."""
@@ -86,8 +90,9 @@ class FakeSocket:
 
     server_header = "Vodia-PBX/70.1"
 
-    def __init__(self, pbx: GoodPbx) -> None:
+    def __init__(self, pbx: GoodPbx, nursery: trio.Nursery) -> None:
         self._pbx = pbx
+        self._nursery = nursery
         self._put, self._take = trio.open_memory_channel[str | bytes](math.inf)
         self._dead: str | None = None
         self.left = False
@@ -98,6 +103,10 @@ class FakeSocket:
     def say_raw(self, text: str | bytes) -> None:
         if self._dead is None:
             self._put.send_nowait(text)
+
+    def later(self, pause: float, what: Callable[..., None], *args: Any) -> None:
+        """Do that after so many seconds, if the socket is still there."""
+        self._nursery.start_soon(_after, pause, what, args)
 
     def cut(self, why: str = "cut") -> None:
         self._dead = self._dead or why
@@ -118,6 +127,11 @@ class FakeSocket:
         if self._dead:
             raise ConnectionLost(self._dead)
         await self._pbx.pong(self)
+
+
+async def _after(pause: float, what: Callable[..., None], args: tuple[Any, ...]) -> None:
+    await trio.sleep(pause)
+    what(*args)
 
 
 class Watched:
@@ -165,4 +179,4 @@ def tasks() -> int:
 
 
 def gaps(times: list[float]) -> list[float]:
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]

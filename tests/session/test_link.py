@@ -29,7 +29,9 @@ class HalfOpenPbx(GoodPbx):
             await super().take(socket, text)
 
     async def pong(self, socket: FakeSocket) -> None:
-        await (trio.sleep_forever() if self.silent else super().pong(socket))
+        if self.silent:
+            await trio.sleep_forever()
+        await super().pong(socket)
 
 
 class TalkativeButDeafPbx(GoodPbx):
@@ -43,7 +45,9 @@ class TalkativeButDeafPbx(GoodPbx):
         await super().take(socket, text)
 
     async def pong(self, socket: FakeSocket) -> None:
-        await (trio.sleep_forever() if self.deaf else super().pong(socket))
+        if self.deaf:
+            await trio.sleep_forever()
+        await super().pong(socket)
 
 
 class WordlessPbx(GoodPbx):
@@ -210,14 +214,13 @@ async def test_a_stuck_writer_does_not_keep_frames_from_coming(autojump_clock: t
 async def test_a_stuck_writer_does_not_keep_the_session_from_leaving(autojump_clock: trio.testing.MockClock) -> None:
     pbx = TalkativeButDeafPbx()
     bot = Watched(pbx)
-    async with trio.open_nursery() as nursery:
-        async with bot.running():
-            await trio.sleep(1)
-            pbx.deaf = True
-            for number in range(OUTBOX + 5):  # the last ones don't even find room to wait in
-                nursery.start_soon(_expect_loss, bot, commands.Mute(call_id=str(number), muted=True))
-            await trio.sleep(1)
-            leaving = trio.current_time()
+    async with trio.open_nursery() as nursery, bot.running():
+        await trio.sleep(1)
+        pbx.deaf = True
+        for number in range(OUTBOX + 5):  # the last ones don't even find room to wait in
+            nursery.start_soon(_expect_loss, bot, commands.Mute(call_id=str(number), muted=True))
+        await trio.sleep(1)
+        leaving = trio.current_time()
     assert trio.current_time() == leaving
 
 
@@ -269,7 +272,7 @@ async def test_commands_in_flight_fail_once_and_are_never_sent_again(autojump_cl
         await trio.sleep(1)
         assert failures == []
         pbx.sockets[-1].cut("the line was cut")
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         pbx.deaf = False
         await trio.sleep(100)
         assert len(failures) == 20
