@@ -19,7 +19,7 @@ from vodiabot.config import parse
 from vodiabot.plugins import LoadedPlugin
 from vodiabot.plugins.model import Implementation
 from vodiabot.session import Session
-from vodiabot.sim.config import default
+from vodiabot.sim.config import SimConfig, default
 from vodiabot.testing.media import VirtualMedia
 from vodiabot.testing.pbx import VirtualPbx
 from vodiabot.testing.wire import Wire
@@ -53,9 +53,9 @@ Handler = Callable[[Call], Any]
 class World:
     """A virtual PBX and the bots on it."""
 
-    def __init__(self, dialect: str, state: Path) -> None:
+    def __init__(self, config: SimConfig, state: Path) -> None:
         self.wire = Wire()
-        self.pbx = VirtualPbx(replace(default(), dialect=dialect), self.wire)
+        self.pbx = VirtualPbx(config, self.wire)
         self._state = state
 
     def bot(self, user: str, password: str, handler: Handler | None = None) -> Bot:
@@ -78,10 +78,10 @@ def _plugin(handler: Handler) -> LoadedPlugin:
 
 @asynccontextmanager
 async def world(
-    dialect: str, state: Path, *bots: tuple[str, str, Handler | None]
+    pbx: str | SimConfig, state: Path, *bots: tuple[str, str, Handler | None]
 ) -> AsyncIterator[tuple[World, list[Bot]]]:
     """The PBX and its bots, all registered; afterwards nothing is left on either side."""
-    made = World(dialect, state)
+    made = World(replace(default(), dialect=pbx) if isinstance(pbx, str) else pbx, state)
     running = [made.bot(*bot) for bot in bots]
     async with trio.open_nursery() as nursery:
         await nursery.start(made.pbx.run)
