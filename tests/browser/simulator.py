@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 SECONDS_TO_START = 30
 SECONDS_TO_STOP = 10
@@ -76,7 +77,7 @@ class Simulator:
         self.lines: list[str] = []
         self.url = ""
 
-    def __enter__(self) -> Simulator:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

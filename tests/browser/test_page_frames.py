@@ -90,19 +90,26 @@ def test_the_dialect_by_the_version(run: Run, header: str | None, dialect: str) 
     assert run("dialectOf", header) == dialect
 
 
+OPEN = {"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}
+FIXED = {"type": "", "sdp": "v=0\r\na=setup:passive\r\n"}
+
+
 @pytest.mark.parametrize(
-    ("description", "dialect", "offer"),
+    ("description", "offering", "dialect", "role"),
     [
-        ({"type": "offer", "sdp": "a=setup:active"}, "classic", True),
-        ({"type": "answer", "sdp": "a=setup:actpass"}, "modern", False),
-        ({"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}, "modern", True),
-        ({"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}, "", True),
-        ({"type": "", "sdp": "v=0\r\na=setup:actpass\r\n"}, "classic", False),
-        ({"type": "", "sdp": "v=0\r\na=setup:passive\r\n"}, "modern", False),
+        ({"type": "offer", "sdp": "a=setup:active"}, True, "classic", "offer"),
+        ({"type": "answer", "sdp": "a=setup:actpass"}, True, "modern", "answer"),
+        (OPEN, True, "modern", "offer"),
+        (OPEN, True, "", "offer"),
+        (OPEN, True, "classic", "answer"),
+        (FIXED, True, "modern", "answer"),
+        (OPEN, False, "classic", "offer"),
+        (FIXED, False, "modern", "late"),
+        ({"type": "answer", "sdp": "a=setup:active"}, False, "modern", "late"),
     ],
 )
-def test_offer_or_answer(run: Run, description: dict[str, str], dialect: str, offer: bool) -> None:
-    assert run("isOffer", description, dialect) is offer
+def test_offer_or_answer(run: Run, description: dict[str, str], offering: bool, dialect: str, role: str) -> None:
+    assert run("roleOf", description, offering, dialect) == role
 
 
 @pytest.mark.parametrize(

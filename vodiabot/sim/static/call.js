@@ -1,8 +1,8 @@
 // One call leg of ours: what travels for it, its audio, and where it stands.
 
-import { candidatesOf, descriptionOf, isLateAnswer, isOffer, textOf, transportOf } from "./frames.js";
+import { candidatesOf, descriptionOf, roleOf, textOf, transportOf } from "./frames.js";
 import { Emitter } from "./emitter.js";
-import { Media } from "./media.js";
+import { CallAudio } from "./call-audio.js";
 import { reasonOf } from "./messages.js";
 import { NoMicrophone } from "./microphone.js";
 
@@ -33,23 +33,21 @@ export class Call extends Emitter {
   constructor({ pbx, microphone, sounds, direction, callid, party }) {
     super();
     this.#pbx = pbx;
-    this.#microphone = microphone;
-    this.#sounds = sounds;
     this.direction = direction;
     this.callid = callid;
     this.party = party;
-    this.audio.autoplay = true;
+    this.#audio = new CallAudio(microphone, sounds, {
+      candidate: (candidate) => this.#send("ice-candidate", { candidate }),
+      state: (state) => this.#audioState(state),
+      blocked: () => this.#tell("Touch the page to hear the call.", true),
+    });
   }
 
   #pbx;
-  #microphone;
-  #sounds;
-  #media = null;
-  #track = null;
+  #audio;
   #offer = null;
   #cseq = undefined;
   #lastRemote = "";
-  #early = [];
   #acknowledged = false;
   #renewed = false;
   #work = Promise.resolve();
@@ -67,10 +65,8 @@ export class Call extends Emitter {
   failed = false;
   /** What was keyed in during the call. */
   keys = "";
-  audioUp = false;
   answeredAt = NaN;
   endedAt = NaN;
-  audio = new Audio();
 
   get over() {
     return this.state === "ended";
@@ -79,6 +75,11 @@ export class Call extends Emitter {
   /** Talking and not held: the person hears it and is heard. */
   get active() {
     return !this.over && !this.held && this.state !== "ringing";
+  }
+
+  /** Whether the audio is connected. */
+  get audioUp() {
+    return this.#audio.up;
   }
 
   /** Whether an answer to our `sdp-packet` is still awaited. */
@@ -93,8 +94,7 @@ export class Call extends Emitter {
     return this.#doing(async () => {
       await this.#takeMicrophone();
       if (this.over) return;
-      this.#newMedia();
-      const sdp = await this.#media.offer();
+      const sdp = await this.#audio.renew().offer();
       if (this.over) return;
       this.#to("calling");
       if (!this.#pbx.send("sdp-packet", { to: this.party.number, callid: this.callid, sdp })) {
@@ -149,9 +149,9 @@ export class Call extends Emitter {
 
   /** @param {string} key 0-9 * # */
   press(key) {
-    if (this.over || !this.#media) return;
+    if (this.over || !this.#audio.media) return;
     this.keys += key;
-    this.#media.press(key);
+    this.#audio.media.press(key);
     this.emit("change");
   }
 
@@ -191,7 +191,7 @@ export class Call extends Emitter {
   take(kind, frame) {
     if (kind === "invitesdp") this.#invited(frame);
     else if (kind === "sdp") this.#doing(() => this.#takeSdp(frame));
-    else if (kind === "candidate") this.#takeCandidates(frame);
+    else if (kind === "candidate") this.#doing(() => this.#takeCandidates(frame));
     else if (kind === "bye") this.#takeBye(frame);
     else if (kind === "cancel") this.#takeCancel();
     else if (kind === "callerid") this.#takeCallerId(frame);
@@ -200,15 +200,13 @@ export class Call extends Emitter {
 
   /** The domain's list says that the call is connected. */
   takeConnected() {
-    if (this.direction === "out" && (this.state === "calling" || this.state === "early") && this.#lastRemote) {
-      this.#answered();
-    }
+    const waiting = this.direction === "out" && ["calling", "early"].includes(this.state);
+    if (waiting && this.#lastRemote) this.#answered();
   }
 
   #invited(frame) {
-    const offer = descriptionOf(frame.invitesdp).sdp;
-    if (this.#offer !== null) return;
-    this.#offer = offer;
+    if (this.#offer !== null) return; // the same invite again
+    this.#offer = descriptionOf(frame.invitesdp).sdp;
     this.#cseq = frame.cseq;
     this.#to("ringing");
     this.#send("sip-ringing", { cseq: frame.cseq });
@@ -235,33 +233,32 @@ export class Call extends Emitter {
   }
 
   async #takeDescription(description) {
-    if (!this.#media?.offering) {
-      if (isLateAnswer(description)) return undefined;
-      return this.#takeOffer(description.sdp);
-    }
-    if (!isOffer(description, this.#pbx.dialect)) {
+    const offering = Boolean(this.#audio.media?.offering);
+    const role = roleOf(description, offering, this.#pbx.dialect);
+    if (role === "late") return;
+    if (role === "answer") {
       this.#lastRemote = description.sdp;
-      return this.#media.accept(description.sdp);
+      await this.#audio.media.accept(description.sdp);
+      return;
     }
-    // The PBX makes the offer itself: ours, which nobody has looked at, goes away with its peer connection.
-    const again = this.state === "talking";
-    await this.#takeOffer(description.sdp, true);
-    if (again) this.#timers.glare = setTimeout(() => this.#doing(() => this.#renew()), GLARE_MS);
+    // If our own offer is out, it goes away with its peer connection; in a call it is made again a little later.
+    await this.#takeOffer(description.sdp, offering);
+    if (offering && this.state === "talking") {
+      this.#timers.glare = setTimeout(() => this.#doing(() => this.#renew()), GLARE_MS);
+    }
   }
 
   async #takeOffer(sdp, fresh = false) {
-    if (!this.#track) return;
-    if (fresh || !this.#media || transportOf(sdp) !== transportOf(this.#lastRemote)) this.#newMedia();
+    if (!this.#audio.open) return;
+    if (fresh || !this.#audio.media || transportOf(sdp) !== transportOf(this.#lastRemote)) this.#audio.renew();
     this.#lastRemote = sdp;
-    const answer = await this.#media.answer(sdp);
+    const answer = await this.#audio.media.answer(sdp);
     if (!this.over) this.#send("sdp-200ok", { cseq: this.#cseq, sdp: answer });
   }
 
-  #takeCandidates(frame) {
-    for (const candidate of candidatesOf(frame)) {
-      if (this.#media) this.#media.add(candidate);
-      else this.#early.push(candidate);
-    }
+  /** In turn with the descriptions, so that each reaches the peer connection that it is meant for. */
+  async #takeCandidates(frame) {
+    for (const candidate of candidatesOf(frame)) await this.#audio.add(candidate);
   }
 
   #takeBye(frame) {
@@ -278,23 +275,15 @@ export class Call extends Emitter {
   }
 
   #takeCallerId(frame) {
-    this.party = {
-      number: textOf(frame.number) || this.party.number,
-      name: textOf(frame.name) || this.party.name,
-    };
+    const { number, name } = this.party;
+    this.party = { number: textOf(frame.number) || number, name: textOf(frame.name) || name };
     this.emit("change");
-  }
-
-  /** The page is left, or the PBX forgot the call. @param {string} why */
-  drop(why) {
-    this.#end(why, true);
   }
 
   // --- audio ---
 
   async #takeMicrophone() {
-    this.#track ??= await this.#microphone.take();
-    if (this.over) this.#releaseMicrophone();
+    await this.#audio.takeMicrophone();
     this.#applyTrack();
   }
 
@@ -313,33 +302,8 @@ export class Call extends Emitter {
     return !this.over;
   }
 
-  #releaseMicrophone() {
-    this.#microphone.release(this.#track);
-    this.#track = null;
-  }
-
-  #newMedia() {
-    this.#media?.close();
-    this.audioUp = false;
-    const media = new Media(this.#track, this.#sounds, {
-      candidate: (candidate) => this.#send("ice-candidate", { candidate }),
-      stream: (stream) => this.#hear(stream),
-      state: (state) => media === this.#media && this.#mediaState(state),
-    });
-    this.#media = media;
-    for (const candidate of this.#early.splice(0)) media.add(candidate);
-  }
-
-  #hear(stream) {
-    this.audio.srcObject = stream;
-    this.audio.play().catch((error) => {
-      if (error.name === "NotAllowedError") this.#tell("Touch the page to hear the call.", true);
-    });
-  }
-
-  #mediaState(state) {
-    this.audioUp = state === "connected";
-    if (this.audioUp) {
+  #audioState(state) {
+    if (state === "connected") {
       clearTimeout(this.#timers.media);
       this.#renewed = false;
       if (this.state === "talking") this.#tell("");
@@ -363,8 +327,7 @@ export class Call extends Emitter {
   /** A new offer on a new peer connection; the PBX answers with an `sdp` frame. */
   async #renew() {
     if (this.over || this.state !== "talking") return;
-    this.#newMedia();
-    const sdp = await this.#media.offer();
+    const sdp = await this.#audio.renew().offer();
     if (!this.over) this.#send("wrtc-hold", { calldir: this.#calldir, holdcmd: "sendrecv", sdp });
   }
 
@@ -375,8 +338,7 @@ export class Call extends Emitter {
   }
 
   #applyTrack() {
-    if (this.#track) this.#track.enabled = !this.muted && !this.held;
-    this.audio.muted = this.held;
+    this.#audio.apply({ speak: !this.muted && !this.held, hear: !this.held });
   }
 
   // --- where it stands ---
@@ -416,9 +378,7 @@ export class Call extends Emitter {
     this.failed = failed;
     this.endedAt = Date.now();
     for (const timer of Object.values(this.#timers)) clearTimeout(timer);
-    this.#media?.close();
-    this.#releaseMicrophone();
-    this.audio.srcObject = null;
+    this.#audio.close();
     this.emit("change");
     this.emit("ended");
   }

@@ -82,7 +82,7 @@ export function dialectOf(header) {
  * @param {{type: string, sdp: string}} description
  * @param {"classic" | "modern" | ""} dialect
  */
-export function isOffer(description, dialect) {
+function isOffer(description, dialect) {
   if (description.type) return description.type === "offer";
   return setupOf(description.sdp) === "actpass" && dialect !== "classic";
 }
@@ -91,8 +91,20 @@ export function isOffer(description, dialect) {
  * Whether a description that came while no offer of ours is out is no offer: its roles are fixed already.
  * @param {{type: string, sdp: string}} description
  */
-export function isLateAnswer({ type, sdp }) {
+function isLateAnswer({ type, sdp }) {
   return type ? type !== "offer" : ["active", "passive"].includes(setupOf(sdp));
+}
+
+/**
+ * What a description of the PBX is.
+ * @param {{type: string, sdp: string}} description
+ * @param {boolean} offering whether an offer of ours is out
+ * @param {"classic" | "modern" | ""} dialect
+ * @returns {"offer" | "answer" | "late"} late: an answer that nobody waits for
+ */
+export function roleOf(description, offering, dialect) {
+  if (offering) return isOffer(description, dialect) ? "offer" : "answer";
+  return isLateAnswer(description) ? "late" : "offer";
 }
 
 /**
