@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -89,7 +90,8 @@ def _welcome(running: RunningSim, sim: SimConfig, config: Config, console: str |
     say("")
     say(f"  vodiabot is up: a simulated PBX, and a bot on extension {', '.join(mine)}.")
     if guests:
-        say(f"  Open    {running.url}/#user={guests[0].user}&dial={mine[0]}")
+        domain = "" if sim.domain == "localhost" else f"&domain={quote(sim.domain)}"
+        say(f"  Open    {running.url}/#user={guests[0].user}&dial={mine[0]}{domain}")
         say(f"  Sign in as extension {guests[0].user}, password {guests[0].password}, let the page use the microphone,")
         say(f"  and call {mine[0]}: {_expect(config)}")
     for service in sim.services[:2]:
