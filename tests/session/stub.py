@@ -60,7 +60,7 @@ class StubPbx:
         self.answer: Callable[[Request], Answer] = self.log_in
         self.refuse_upgrade: int | None = None
         self.hang_up_on_upgrade = False
-        self.reads = True
+        self._deaf: trio.Event | None = None
         self.url = ""
         self.open: list[trio_websocket.WebSocketConnection] = []
         self._streams: list[trio.SocketStream] = []
@@ -83,7 +83,7 @@ class StubPbx:
             )
             async with stream:
                 await self._serve(talk)
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio_websocket.ConnectionClosed):
+        except* (trio.BrokenResourceError, trio.ClosedResourceError, trio_websocket.ConnectionClosed):
             pass  # the bot went, or distrusts our certificate
         finally:
             self._streams.remove(stream)
@@ -121,9 +121,15 @@ class StubPbx:
     async def _listen(self, connection: trio_websocket.WebSocketConnection) -> None:
         while True:
             frame = json.loads(await connection.get_message())
+            if self._deaf is not None:
+                await self._deaf.wait()
             self.heard.append(frame)
             if frame["action"] == "sip-register":
                 await connection.send_message(json.dumps({"action": "sip-register", "expires": 60}))
+
+    def deafen(self) -> None:
+        """From now on nothing is read of what comes over WebSockets."""
+        self._deaf = trio.Event()
 
     def cut(self) -> None:
         """All connections are gone without a close, with a reset, as when a router forgets them."""
