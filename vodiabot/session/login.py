@@ -42,8 +42,10 @@ async def log_in(pbx: PbxConfig, extension: ExtensionConfig, *, timeout: float, 
     """
     context = tls_context(pbx)
     verify: ssl.SSLContext | bool = True if context is None else context
+    # httpcore leaves a socket open if it is cancelled in the middle of TLS: its own limit for TCP and for TLS comes first
+    limits = httpx.Timeout(timeout, connect=timeout / 3)
     with unheard(HTTP):
-        async with httpx.AsyncClient(verify=verify, timeout=timeout, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=verify, timeout=limits, trust_env=False) as client:
             return await _ask(_Requests(client, login_url(pbx), extension.user, timeout, hide), pbx, extension, hide)
 
 
