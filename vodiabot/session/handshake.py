@@ -128,4 +128,6 @@ def _translated(exc: BaseException, place: str) -> LoginRefused | ConnectionLost
         return ConnectionLost(f"{place} answered HTTP {exc.status_code}")
     if isinstance(exc, trio.TooSlowError):
         return ConnectionLost(f"{place} did not answer in time")
+    if isinstance(exc, wsproto.utilities.ProtocolError):
+        return ConnectionLost(f"{place}: what it answers is no WebSocket")
     return ConnectionLost(f"{place}: {exc.__cause__ or exc or type(exc).__name__}")

@@ -42,7 +42,7 @@ async def log_in(pbx: PbxConfig, extension: ExtensionConfig, *, timeout: float, 
     """
     context = tls_context(pbx)
     verify: ssl.SSLContext | bool = True if context is None else context
-    # httpcore leaves a socket open if it is cancelled in the middle of TLS: its own limit for TCP and for TLS comes first
+    # httpcore leaves a socket open if it is cancelled in the middle of TLS: its own limit of that has to come first
     limits = httpx.Timeout(timeout, connect=timeout / 3)
     with unheard(HTTP):
         async with httpx.AsyncClient(verify=verify, timeout=limits, trust_env=False) as client:
@@ -120,7 +120,8 @@ class _Requests:
             with trio.fail_after(self._timeout):
                 return await self._client.request(method, self._url, json=body, auth=auth)
         except (httpx.HTTPError, trio.TooSlowError, ssl.SSLError, OSError) as exc:
-            raise ConnectionLost(f"{self._url}: {_plain(exc)}") from exc
+            telling = isinstance(exc, httpx.ProtocolError)  # it quotes what came, a cookie for example
+            raise ConnectionLost(f"{self._url}: {_plain(exc)}") from (None if telling else exc)
         except (httpx.InvalidURL, UnicodeError) as exc:  # a host name that can't be one
             raise UsageError(f"{self._url} is not an address: {exc}") from exc
 
@@ -145,6 +146,8 @@ def _plain(exc: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message}); see [pbx] ca_file"
         cause = cause.__cause__ or cause.__context__
+    if isinstance(exc, httpx.ProtocolError):
+        return "what it answers is not HTTP, or broke off"
     if isinstance(exc, httpx.TimeoutException | trio.TooSlowError):
         return "no answer in time"
     return str(exc) or type(exc).__name__

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-HTTP = ("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
-"""They tell whole header lists, `Set-Cookie` among them, before we could know what has to be hidden."""
+HTTP = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks")
+"""They tell what the PBX says, down to `Set-Cookie`, before we could know what of it has to be hidden."""
 
 SOCKET = ("trio-websocket",)
 """It tells the address to which it connects, in which the session id may be."""

@@ -16,7 +16,7 @@ from ..bot import Bot
 from ..calls import Call
 from ..config import Config
 from ..errors import Busy, CallEnded, DialError, NoAnswer, Rejected, VodiabotError
-from .common import DONE, FAILED, media_of, on_signals, say, say_error, seconds
+from .common import DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for login and socket before the call is given up: the login's own limit of 10 and some for the socket."""
@@ -53,7 +53,7 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
     """Exit code 0 if the call was answered and did what was wished."""
     outcome = Outcome()
     config = _for_one_call(config, wishes)
-    bot = Bot(config, plugins=(), media=media_of(config))
+    bot = Bot(config, plugins=(), media=media_of(config), make_session=make_session)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
         await nursery.start(bot.run)

@@ -9,9 +9,8 @@ import trio
 
 from ..config import Config
 from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem
-from ..session import Session
 from ..sim.config import parse as parse_sim
-from .common import DONE, FAILED, USAGE, Connection, configuration, plugins_of, say, say_error
+from .common import DONE, FAILED, USAGE, Connection, configuration, make_session, plugins_of, say, say_error
 
 
 def check(connection: Connection, *, online: bool, as_json: bool) -> int:
@@ -50,7 +49,7 @@ def _base(config: Config) -> Any:
 async def _logins(config: Config) -> list[str]:
     failures = []
     for extension in config.extensions:
-        session = Session(config.pbx, extension)
+        session = make_session(config.pbx, extension)
         try:
             await session.login_once()
         except (LoginRefused, ConnectionLost) as exc:

@@ -14,11 +14,13 @@ from typing import Any
 
 import trio
 
+from .. import logs
 from ..config import Config, Overrides, Secret, from_overrides, load
 from ..errors import ConfigError, Problem, UsageError, VodiabotError
 from ..media.bridge import open_media
 from ..plugins import LoadedPlugin, PluginProblem, load_plugins
 from ..ports import MediaPort
+from ..session import Session
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes of the contract."""
@@ -75,6 +77,11 @@ def plugins_of(config: Config) -> tuple[list[LoadedPlugin], list[PluginProblem]]
 def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:
     """The audio engine that `[media]` describes."""
     return lambda: open_media(codecs=config.media.codecs, ice_servers=config.media.ice_servers)
+
+
+def make_session(*args: Any, **more: Any) -> Session:
+    """A session whose secrets are kept out of the log."""
+    return Session(*args, hide=logs.hiding(), **more)
 
 
 async def on_signals(first: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ import trio
 
 from ..bot import Bot
 from ..config import Config
-from .common import DONE, media_of, on_signals, plugins_of
+from .common import DONE, make_session, media_of, on_signals, plugins_of
 
 log = structlog.get_logger(__name__)
 
@@ -28,4 +28,4 @@ def make_bot(config: Config) -> Bot:
     for problem in problems:
         what = "a plugin is left out" if problem.left_out else "a route can't be served"
         log.error(what, plugin=problem.plugin, why=str(problem.problem))
-    return Bot(config, plugins=plugins, media=media_of(config))
+    return Bot(config, plugins=plugins, media=media_of(config), make_session=make_session)

@@ -10,13 +10,14 @@ import trio
 from .. import events
 from ..bot import Bot
 from ..config import Config
-from .common import DONE, media_of, on_signals, say
+from .common import DONE, make_session, media_of, on_signals, say
 
 
 async def tail(config: Config, *, as_json: bool, raw: bool) -> int:
     """Until SIGTERM or Ctrl-C. It does not register, so it takes no calls."""
     listening = tuple(msgspec.structs.replace(e, register=False) for e in config.extensions)
-    bot = Bot(msgspec.structs.replace(config, extensions=listening, routes=()), media=media_of(config))
+    config = msgspec.structs.replace(config, extensions=listening, routes=())
+    bot = Bot(config, media=media_of(config), make_session=make_session)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
         async with bot.events() as stream:
