@@ -1,11 +1,12 @@
-"""A call from its first frame to its last: routing, ringing, the first answer wins, busy, bye, cancel."""
+"""A call from its first frame to the pick-up: routing, ringing, the first answer wins, refusals."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..config import Service
-from . import offers, push, services
+from . import offers, push, services, transfer
+from .ending import cancel_ringing, drop_ringing, end, fail, hang_up, refuse, watch_media
 from .frames import BadFrame, code_of, number_of, sdp_of, text_of
 from .model import Call, Leg, LegState, Side, Socket
 from .world import World
@@ -13,19 +14,11 @@ from .world import World
 RING_TIMEOUT = 90.0
 """Seconds that phones ring before the PBX gives up: longer than any client's own patience."""
 
-NO_ANSWER_YET = 3.0
+NO_ANSWER_YET = 5.0
 """Seconds after the pick-up by which a modern client has to have answered our offer; then the call ends with 415."""
 
-RECLAIM = 30.0
-"""Seconds that a call outlives its client's socket, and its media."""
-
-REASONS = {
-    404: "Not Found",
-    480: "Temporarily Unavailable",
-    486: "Busy Here",
-    488: "Not Acceptable Here",
-    603: "Decline",
-}
+LONGEST_CALL_ID = 256
+"""Characters; it is repeated in every frame."""
 
 # --- a client places a call ------------------------------------------------------------------------------------------
 
@@ -35,8 +28,10 @@ def place(world: World, socket: Socket, frame: dict[str, Any]) -> None:
     to = number_of(text_of(frame, "to", needed=True))
     offer = sdp_of(frame, needed=True)
     call_id = text_of(frame, "callid") or world.new_id()
-    if call_id in world.by_call_id:
+    if call_id in world.by_call_id or call_id in world.calls:
         raise BadFrame(f"callid: {call_id} is in use")
+    if len(call_id) > LONGEST_CALL_ID:
+        raise BadFrame("callid: is too long")
     call = world.new_call(socket.user, to)
     call.to_name = world.name_of(to)
     leg = world.new_leg(call, socket, Side.CALLER, call_id)
@@ -51,21 +46,29 @@ def route(world: World, call: Call, leg: Leg, to: str, offer: str) -> None:
     if service is not None:
         services.start(world, call, leg, service, offer)
         return
-    members = members_of(world, to)
-    phones = [s for user in members for s in world.registered(user) if s.id != leg.socket]
-    if not members:
-        refuse(world, leg, 404)
-    elif not phones:
-        refuse(world, leg, 480)
+    phones = phones_of(world, to, without=leg.socket)
+    if isinstance(phones, int):
+        refuse(world, leg, phones)
     else:
         offers.begin(world, leg, offer)
         ring(world, call, phones)
 
 
+def phones_of(world: World, number: str, *, without: str | None) -> list[Socket] | int:
+    """The phones that a number rings, but for a socket's own; or the code for why there are none."""
+    members = members_of(world, number)
+    if not members:
+        return 404
+    free = [user for user in members if not world.accounts[user].dnd]
+    if not free:
+        return 486
+    return [s for user in free for s in world.registered(user) if s.id != without] or 480
+
+
 def members_of(world: World, number: str) -> tuple[str, ...]:
     """The extensions that a number rings."""
     if number in world.groups:
-        return tuple(dict.fromkeys(world.groups[number].members))
+        return tuple(user for user in dict.fromkeys(world.groups[number].members) if user in world.accounts)
     return (number,) if number in world.accounts else ()
 
 
@@ -75,12 +78,19 @@ def ring(world: World, call: Call, phones: list[Socket]) -> None:
         leg = world.new_leg(call, socket, Side.CALLEE, world.new_id())
         call.ringing.append(leg)
         offers.make_offer(world, leg)
-    world.clock.at(world.now + RING_TIMEOUT, lambda: _nobody(world, call))
+    expire_ringing(world, call)
     world.feed(call)
 
 
-def _nobody(world: World, call: Call) -> None:
-    if call.ringing and not call.ended:
+def expire_ringing(world: World, call: Call) -> None:
+    """Whoever does not answer in time is given up."""
+    call.rings += 1
+    number = call.rings
+    world.clock.at(world.now + RING_TIMEOUT, lambda: _nobody(world, call, number))
+
+
+def _nobody(world: World, call: Call, number: int) -> None:
+    if not call.ended and call.rings == number:
         cancel_ringing(world, call)
         fail(world, call, 480)
 
@@ -90,8 +100,8 @@ def _nobody(world: World, call: Call) -> None:
 
 def ringing(world: World, leg: Leg) -> None:
     """`sip-ringing`."""
-    if leg.state is not LegState.OFFERED:
-        return
+    if leg.state not in (LegState.OFFERED, LegState.RINGING):
+        raise BadFrame(f"the call is {leg.state.value}")
     leg.state = LegState.RINGING
     for caller in leg.call.legs:
         if caller.side is Side.CALLER:
@@ -117,17 +127,22 @@ def answered(world: World, leg: Leg, answer: str) -> None:
     """`sdp-200ok` of a phone that was rung: the first wins."""
     call = leg.call
     if call.service is not None and call.service.kind == "cancel-crosses-answer":
-        drop_ringing(world, leg, "cancel")
-        end(world, call)
+        end(world, call)  # by a cancel, which crosses the answer
         return
-    if leg not in call.ringing:
-        raise BadFrame("callid: this call rings here no more")
-    offers.take_answer(world, leg, answer)
+    if not offers.take_answer(world, leg, answer):
+        raise BadFrame("sdp: nothing was offered yet")
     call.ringing.remove(leg)
     call.legs.append(leg)
+    call.rings += 1
     leg.state = LegState.UP
+    watch_media(world, leg)
     cancel_ringing(world, call)
-    connect(world, call)
+    if call.dials:
+        transfer.dial_on(world, call, leg)
+    elif call.service is not None:
+        services.talk(world, call)
+    else:
+        connect(world, call)
 
 
 def connect(world: World, call: Call) -> None:
@@ -148,6 +163,7 @@ def _tell_answered(world: World, leg: Leg) -> None:
     """Classic: 200. Modern: our offer, if it is not out yet; that it was picked up says call-state alone [live]."""
     told_before = leg.described or leg.due_code is not None
     leg.state = LegState.UP
+    watch_media(world, leg)
     if offers.answers(world, leg):
         if told_before and leg.browser:
             offers.status(world, leg, 200)
@@ -160,7 +176,7 @@ def _tell_answered(world: World, leg: Leg) -> None:
 
 
 def _must_have_answered(world: World, leg: Leg) -> None:
-    if leg.offering and leg.described and not leg.ended and leg.peer == 1:
+    if not leg.negotiated and leg.described and not leg.ended:
         world.log("warning", "our offer was not answered: 415", callid=leg.call_id)
         hang_up(world, leg, code=415)
 
@@ -169,85 +185,11 @@ def refused(world: World, leg: Leg, frame: dict[str, Any]) -> None:
     """`sip-busy`, or `sip-bye` of a phone that rings; 603 ends it for all."""
     code = code_of(frame, 486)
     call = leg.call
-    call.refusal = code
-    drop_ringing(world, leg, None)
+    drop_ringing(world, leg, tell=False)
     if code == 603:
         cancel_ringing(world, call)
     if not call.ringing:
         fail(world, call, code)
-    push.calls_changed(world)
-
-
-def drop_ringing(world: World, leg: Leg, tell: str | None) -> None:
-    """One phone rings no more; `tell` "cancel" says so to it."""
-    if tell == "cancel":
-        world.send(leg, {"cancel": "true", "callid": leg.call_id, "cseq": leg.cseq})
-    if leg in leg.call.ringing:
-        leg.call.ringing.remove(leg)
-    world.close_leg(leg)
-
-
-def cancel_ringing(world: World, call: Call) -> None:
-    for leg in list(call.ringing):
-        drop_ringing(world, leg, "cancel")
-
-
-# --- the end ---------------------------------------------------------------------------------------------------------
-
-
-def refuse(world: World, leg: Leg, code: int) -> None:
-    """The caller is told that it will not be; that ends the leg."""
-    offers.status(world, leg, code, REASONS.get(code, "Refused"))
-    world.close_leg(leg)
-    end(world, leg.call)
-
-
-def fail(world: World, call: Call, code: int) -> None:
-    """Nobody is there to talk to: callers that wait are refused, parties that talk get a bye."""
-    for leg in list(call.legs):
-        if leg.state in (LegState.TRYING, LegState.PROCEEDING):
-            refuse(world, leg, code)
-        elif not leg.ended:
-            bye(world, leg, code)
-    end(world, call)
-
-
-def bye(world: World, leg: Leg, code: int | None = None) -> None:
-    """Tell a client that its leg is over."""
-    leg.cseq += 1
-    frame: dict[str, Any] = {"bye": "true", "callid": leg.call_id, "cseq": leg.cseq}
-    if code is not None:
-        frame["code"] = code
-    world.send(leg, frame)
-    world.close_leg(leg)
-
-
-def said_bye(world: World, leg: Leg, frame: dict[str, Any]) -> None:
-    """`sip-bye`: hang up, give up, or refuse."""
-    if leg.state in (LegState.OFFERED, LegState.RINGING):
-        refused(world, leg, {})
-        return
-    world.close_leg(leg)
-    end(world, leg.call)
-
-
-def hang_up(world: World, leg: Leg, *, code: int | None = None) -> None:
-    """The PBX ends this leg, and with it the call."""
-    bye(world, leg, code)
-    end(world, leg.call)
-
-
-def end(world: World, call: Call) -> None:
-    """Idempotent; whoever is left is told."""
-    if call.ended:
-        return
-    call.ended = True
-    cancel_ringing(world, call)
-    for leg in call.legs:
-        if not leg.ended:
-            bye(world, leg)
-    world.calls.pop(call.id, None)
-    world.log("info", "call over", id=call.id, answered=call.connect is not None)
     push.calls_changed(world)
 
 
@@ -260,54 +202,8 @@ def call_in(world: World, service: Service, user: str) -> Call | None:
     if not phones:
         return None
     call = world.new_call(service.number, user)
+    call.from_name = service.kind
     call.service = service
-    services.ready_to_talk(world, call)
     ring(world, call, phones)
     push.calls_changed(world)
     return call
-
-
-def orphaned(world: World, leg: Leg) -> None:
-    """The client's socket is gone: ringing and waiting legs go with it, a conversation waits for it to come back."""
-    leg.socket = None
-    if leg.state is LegState.UP:
-        world.clock.at(world.now + RECLAIM, lambda: _still_orphaned(world, leg))
-    elif leg in leg.call.ringing:
-        drop_ringing(world, leg, None)
-        if not leg.call.ringing:
-            fail(world, leg.call, 480)
-    else:
-        world.close_leg(leg)
-        end(world, leg.call)
-
-
-def _still_orphaned(world: World, leg: Leg) -> None:
-    if leg.socket is None and not leg.ended:
-        world.log("info", "its client did not come back", callid=leg.call_id)
-        hang_up(world, leg)
-
-
-def media_lost(world: World, leg: Leg) -> None:
-    leg.media_up = False
-    if leg.state is LegState.UP and not leg.held:
-        peer = leg.peer
-        world.clock.at(world.now + RECLAIM, lambda: _still_silent(world, leg, peer))
-
-
-def _still_silent(world: World, leg: Leg, peer: int) -> None:
-    if not leg.ended and not leg.media_up and not leg.held and leg.peer == peer:
-        world.log("info", "its media did not come back", callid=leg.call_id)
-        hang_up(world, leg)
-
-
-def media_failed(world: World, leg: Leg, error: str) -> None:
-    """The client's description could not be used."""
-    world.log("warning", "a description can't be used", callid=leg.call_id, why=error)
-    if leg.state in (LegState.TRYING, LegState.PROCEEDING):
-        refuse(world, leg, 488)
-    elif leg in leg.call.ringing:
-        drop_ringing(world, leg, "cancel")
-        if not leg.call.ringing:
-            fail(world, leg.call, 488)
-    elif not leg.ended:
-        hang_up(world, leg, code=488)

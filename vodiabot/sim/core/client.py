@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import calls, midcall, offers, push
+from . import calls, desk, ending, midcall, offers, push, transfer
 from .effects import AddCandidate, SendFrame
-from .frames import BadFrame, candidate_of, flag_of, sdp_of, text_of
-from .model import Leg, LegState, Socket
+from .frames import BadFrame, LateFrame, candidate_of, flag_of, number_of, sdp_of, text_of
+from .model import Leg, LegState, Side, Socket
 from .world import World
 
 Frame = dict[str, Any]
@@ -20,12 +20,12 @@ def handle(world: World, socket: Socket, frame: Frame) -> None:
     if action in _OF_A_SOCKET:
         _OF_A_SOCKET[action](world, socket, frame)
     elif action in _OF_A_LEG:
-        leg = leg_of(world, socket, frame)
-        if not leg.ended:
-            _OF_A_LEG[action](world, leg, frame)
+        _OF_A_LEG[action](world, leg_of(world, socket, frame), frame)
     elif action in _BY_ID:
         _BY_ID[action](world, socket, _leg_by_id(world, socket, frame), frame)
-    elif action not in _HEARD_ONLY:
+    elif action in _RESPONSES:
+        ending.response(world, _owing(world, socket, frame), action, frame)
+    elif action != "add-to-crm":
         raise BadFrame("action: is not known")
 
 
@@ -33,34 +33,61 @@ def handle(world: World, socket: Socket, frame: Frame) -> None:
 
 
 def leg_of(world: World, socket: Socket, frame: Frame) -> Leg:
-    """By `callid`; without one the socket's newest leg is meant [page]. Raises BadFrame."""
+    """By `callid`; without one the socket's newest leg that its client knows of is meant [page]. Raises BadFrame."""
     call_id = text_of(frame, "callid")
-    if call_id:
-        leg = world.by_call_id.get(call_id)
-        if leg is None or leg.user != socket.user:
-            raise BadFrame(f"callid: there is no call {call_id}")
-    else:
-        mine = world.living(socket.id)
-        if not mine:
-            raise BadFrame("callid: is missing, and there is no call")
-        leg = mine[-1]
-    if leg.ended and frame.get("action") not in _MAY_BE_LATE:
-        raise BadFrame(f"callid: the call {leg.call_id} is over")
+    leg = _named(world, socket, call_id) if call_id else _newest(world, socket)
+    if leg.ended:
+        crossed = not leg.ended_by_client or frame["action"] in _MAY_BE_LATE
+        raise (LateFrame if crossed else BadFrame)(f"callid: the call {leg.call_id} is over")
     return leg
 
 
+def _named(world: World, socket: Socket, call_id: str) -> Leg:
+    leg = world.by_call_id.get(call_id)
+    if leg is None or leg.user != socket.user:
+        raise BadFrame(f"callid: there is no call {call_id}"[:100])
+    if leg.socket is None or leg.guessed:  # so this is the socket with which its client came back
+        leg.socket, leg.guessed = socket.id, False
+    return leg
+
+
+def _newest(world: World, socket: Socket) -> Leg:
+    mine = [leg for leg in world.legs.values() if leg.socket == socket.id and _is_known_to_client(leg)]
+    if not mine:
+        raise BadFrame("callid: is missing, and there is no call")
+    return next((leg for leg in reversed(mine) if not leg.ended), mine[-1])
+
+
+def _is_known_to_client(leg: Leg) -> bool:
+    return leg.side is Side.CALLER or leg.described
+
+
+def _owing(world: World, socket: Socket, frame: Frame) -> list[Leg]:
+    """The legs that a `bye-response` or `cancel-response` may mean, oldest first."""
+    call_id = text_of(frame, "callid")
+    if call_id:
+        return [_named(world, socket, call_id)]
+    return [leg for leg in world.legs.values() if leg.socket == socket.id]
+
+
 def _leg_by_id(world: World, socket: Socket, frame: Frame, key: str = "id") -> Leg:
-    """By the call-id of a leg of one's own, or by the id of a call that one takes part in. Raises BadFrame."""
+    """By the call-id of a leg, or by the id of a call: in that, one's own leg, or that of `from`. Raises BadFrame."""
     name = text_of(frame, key)
     if not name:
-        return leg_of(world, socket, {})
+        return leg_of(world, socket, {"action": frame["action"]})
     leg = world.by_call_id.get(name)
-    call = world.calls.get(name)
-    if leg is None and call is not None:
-        leg = next((one for one in call.legs if one.user == socket.user and not one.ended), None)
-        leg = leg or next((one for one in call.legs if not one.ended and one.user == text_of(frame, "from")), None)
-    if leg is None or leg.ended:
-        raise BadFrame(f"{key}: there is no call {name}")
+    if leg is None and name in world.calls:
+        call = world.calls[name]
+        users = (socket.user, number_of(text_of(frame, "from")))
+        legs = [one for one in (*call.legs, *call.ringing) if not one.ended and one.user in users]
+        leg = min(legs, key=lambda one: users.index(one.user), default=None)
+    if leg is None:
+        raise BadFrame(f"{key}: there is no call {name}"[:100])
+    if leg.ended:
+        raise LateFrame(f"{key}: the call {name} is over"[:100])
+    if leg.user != socket.user and not world.accounts[socket.user].may_control:
+        transfer.say_refused(world, socket, leg, 403)
+        raise BadFrame(f"{key}: this is a call of others")
     return leg
 
 
@@ -102,9 +129,9 @@ def _watch(world: World, socket: Socket, frame: Frame) -> None:
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
             raise BadFrame(f"{key}: a list of extensions is needed")
         for name in names:
-            change(name)
-    states = {user: push.account_entry(world, a) for user, a in world.accounts.items() if user in socket.watched}
-    world.emit(SendFrame(socket.id, {"action": "blf", "extensions": states}))
+            if key == "remove" or name in world.accounts:
+                change(name)
+    push.watched(world, socket, [a for user, a in world.accounts.items() if user in socket.watched])
 
 
 def _ringtones(world: World, socket: Socket, frame: Frame) -> None:
@@ -123,6 +150,7 @@ _OF_A_SOCKET: dict[str, Callable[[World, Socket, Frame], None]] = {
     "sip-register": _register,
     "sdp-packet": calls.place,
     "chat": midcall.chat,
+    "make-call": desk.make_call,
 }
 
 # --- a leg -----------------------------------------------------------------------------------------------------------
@@ -137,15 +165,30 @@ def _accept(world: World, leg: Leg, frame: Frame) -> None:
         raise BadFrame("sdp: no offer of ours is out")
 
 
+def _ack(world: World, leg: Leg, frame: Frame) -> None:
+    if leg.side is Side.CALLEE or leg.state is not LegState.UP:
+        raise BadFrame(f"there is nothing to acknowledge: {leg.side.value}, {leg.state.value}")
+
+
+def _bye(world: World, leg: Leg, frame: Frame) -> None:
+    """`sip-bye`: hang up, give up, or refuse."""
+    leg.ended_by_client = True
+    if leg.state in (LegState.OFFERED, LegState.RINGING):
+        calls.refused(world, leg, {})
+    else:
+        ending.said_bye(world, leg, frame)
+
+
 def _busy(world: World, leg: Leg, frame: Frame) -> None:
     if leg.state not in (LegState.OFFERED, LegState.RINGING):
         raise BadFrame(f"the call is {leg.state.value}")
     calls.refused(world, leg, frame)
+    leg.ended_by_client = True
 
 
 def _candidate(world: World, leg: Leg, frame: Frame) -> None:
     line, mid, index = candidate_of(frame)
-    if leg.pbx_offers and leg.client_offer and leg.offering:
+    if leg.ignores_client:
         return  # of the offer that a modern PBX does not use
     world.emit(AddCandidate(leg.id, line, mid, index))
 
@@ -153,9 +196,9 @@ def _candidate(world: World, leg: Leg, frame: Frame) -> None:
 _OF_A_LEG: dict[str, Callable[[World, Leg, Frame], None]] = {
     "sip-ringing": lambda world, leg, frame: calls.ringing(world, leg),
     "sdp-200ok": _accept,
-    "sip-ack": lambda world, leg, frame: None,
+    "sip-ack": _ack,
     "sip-busy": _busy,
-    "sip-bye": calls.said_bye,
+    "sip-bye": _bye,
     "ice-candidate": _candidate,
     "wrtc-hold": midcall.hold,
     "mute": midcall.mute,
@@ -164,34 +207,25 @@ _OF_A_LEG: dict[str, Callable[[World, Leg, Frame], None]] = {
 # --- by the id of a leg, or of a call --------------------------------------------------------------------------------
 
 
-def _blind(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
-    midcall.blind_transfer(world, socket, leg, frame)
-
-
 def _attended(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
-    midcall.attended_transfer(world, leg, _leg_by_id(world, socket, frame, "id2"))
+    transfer.attended(world, socket, leg, _leg_by_id(world, socket, frame, "id2"))
 
 
 def _record(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
     midcall.record(world, leg, frame)
 
 
-def _clear(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
-    calls.hang_up(world, leg)
-
-
 _BY_ID: dict[str, Callable[[World, Socket, Leg, Frame], None]] = {
-    "blind-transfer2": _blind,
-    "blind-transfer": _blind,
+    "blind-transfer2": transfer.blind,
+    "blind-transfer": transfer.blind,
     "att-transfer": _attended,
     "rec-call": _record,
-    "clear-call": _clear,
+    "clear-call": desk.clear_call,
+    "hold-call": desk.hold_call,
+    "accept-call": desk.accept_call,
 }
 
 _MAY_BE_LATE = frozenset({"sip-ack", "ice-candidate", "sip-bye"})
-"""These cross the end of a call on their way, and mean nothing then."""
+"""These cross the end of a call on their way, even of one that the client has ended itself."""
 
-_HEARD_ONLY = frozenset(
-    {"bye-response", "cancel-response", "add-to-crm", "make-call", "hold-call", "accept-call"}
-)
-"""Answers that need nothing more, and the desk phone, which this PBX does not model (yet)."""
+_RESPONSES = frozenset({"bye-response", "cancel-response"})

@@ -133,6 +133,15 @@ class SetFeed:
 
 
 @dataclass(frozen=True)
+class PressDigits:
+    """The leg hears these digits, pressed by a phone of the model's own at the other end; a shell whose audio can't say
+    them ignores it."""
+
+    leg: str
+    digits: str
+
+
+@dataclass(frozen=True)
 class CloseMedia:
     """Close all of the leg's media. Idempotent."""
 
@@ -149,7 +158,16 @@ class Log:
 
 
 Effect = (
-    SendFrame | CloseSocket | MakeAnswer | MakeOffer | ApplyAnswer | AddCandidate | SetFeed | CloseMedia | Log
+    SendFrame
+    | CloseSocket
+    | MakeAnswer
+    | MakeOffer
+    | ApplyAnswer
+    | AddCandidate
+    | SetFeed
+    | PressDigits
+    | CloseMedia
+    | Log
 )
 
 # --- what the shell tells --------------------------------------------------------------------------------------------

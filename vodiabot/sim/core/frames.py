@@ -12,6 +12,14 @@ _URI = re.compile(r"<?sips?:([^@>;]*)", re.IGNORECASE)
 class BadFrame(Exception):
     """A client's frame that can't be used; says which field and why."""
 
+    level = "warning"
+
+
+class LateFrame(BadFrame):
+    """A frame for a leg that is over: the client could not know yet, so it did nothing wrong."""
+
+    level = "info"
+
 
 def parse(text: str) -> dict[str, Any]:
     """A frame: a JSON object with a text `action`. Raises BadFrame."""
@@ -35,12 +43,13 @@ def text_of(frame: dict[str, Any], key: str, *, needed: bool = False) -> str:
         return ""
     if not isinstance(value, str) or (needed and not value):
         raise BadFrame(f"{key}: a text is needed")
-    return value
+    return value.encode("utf-8", "replace").decode()  # JSON can name halves of characters, which no log can print
 
 
 def flag_of(frame: dict[str, Any], key: str) -> bool:
     """True, "true", "on", 1."""
-    return str(frame.get(key)).lower() in ("true", "on", "1")
+    value = frame.get(key)
+    return isinstance(value, str | int) and str(value).lower() in ("true", "on", "1")
 
 
 def code_of(frame: dict[str, Any], standard: int) -> int:

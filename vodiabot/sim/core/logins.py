@@ -13,6 +13,9 @@ from ..config import SimConfig
 TOKEN_LIFE = 10.0
 """Seconds for which an administrator's token is good, once."""
 
+SESSIONS = 10_000
+"""Sessions and tokens that are remembered; the oldest are forgotten first."""
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -90,6 +93,7 @@ class Logins:
             return Reply(404, False)
         token = self._random()
         self._tokens[token] = (user, now + TOKEN_LIFE)
+        _forget_oldest(self._tokens)
         return Reply(200, token)
 
     def _redeem(self, token: Any, now: float) -> Reply:
@@ -99,10 +103,16 @@ class Logins:
     def _open(self, user: str) -> Reply:
         session = self._random()
         self._sessions[session] = user
+        _forget_oldest(self._sessions)
         return Reply(200, session, session)
 
     def _random(self) -> str:
         return f"{self._rng.getrandbits(128):032x}"
+
+
+def _forget_oldest(remembered: dict[str, Any]) -> None:
+    while len(remembered) > SESSIONS:
+        del remembered[next(iter(remembered))]
 
 
 def _same(one: str, other: str) -> bool:

@@ -38,6 +38,8 @@ class Account:
     name: str
     type: str = "extensions"
     dnd: bool = False
+    may_control: bool = True
+    """Whether it may act on calls of others."""
     last_pushed: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,6 +56,10 @@ class Socket:
     watched: set[str] = field(default_factory=set)
     registered_until: float | None = None
     useragent: str = ""
+    client: str = ""
+    """The User-Agent of its upgrade: a client that comes back has the same."""
+    virtual: bool = False
+    """A phone of the PBX's own (`phones.Phone`): its frames and media never reach the shell."""
 
 
 @dataclass(eq=False)
@@ -73,6 +79,15 @@ class Leg:
     order: int
     """Rises with every leg: the newest one is meant where a frame names none."""
     browser: bool = False
+    client: str = ""
+    """As its socket's."""
+    virtual: bool = False
+    """Of a phone of the PBX's own."""
+    guessed: bool = False
+    """Its client's new socket is a guess, until a frame names the leg."""
+    ended_by_client: bool = False
+    awaits: str = ""
+    """The answer that is awaited although the leg is over: `bye-response` or `cancel-response`."""
     peer: int = 1
     cseq: int = 1
     media_up: bool = False
@@ -82,14 +97,25 @@ class Leg:
     pbx_offers: bool = False
     """The PBX made the offer of the present peer, so an answer is awaited."""
     offering: bool = False
-    """An offer of ours is out."""
-    client_offer: str = ""
+    """An offer of ours is out, or being made."""
+    offers_made: int = 0
+    """Tells one offer of ours from the next."""
+    negotiated: bool = False
+    """Offer and answer have been exchanged once."""
+    ignores_client: bool = False
+    """The client's own offer is not used, so its candidates aren't either, until it answers ours."""
     waiting_candidates: list[str | None] = field(default_factory=list)
     due_code: int | None = None
     """The code with which our description goes out as soon as it is there; None: not yet wanted."""
     held: bool = False
     """The client holds the other side."""
     muted: bool = False
+    glared: set[str] = field(default_factory=set)
+    """The commands that the service kind `glare` has already crossed."""
+    silence: int | None = None
+    """The deadline at which the call ends for want of audio."""
+    says: Feed | None = None
+    """What a phone of the PBX's own says."""
     feed: Feed | None = None
     recording: bool = False
     digits: str = ""
@@ -116,9 +142,13 @@ class Call:
     service: Service | None = None
     """The other end, where it is a service."""
     service_feed: Feed | None = None
+    service_run: int = 0
+    """Rises whenever another service takes part, so that what an earlier one had planned is void."""
+    rings: int = 0
+    """Rises whenever phones begin to ring."""
+    dials: str = ""
+    """`make-call`: the number to dial as soon as one's own phone is picked up."""
     ended: bool = False
-    refusal: int | None = None
-    """The last code with which a ringing phone refused."""
     parked: bool = False
 
     def other(self, leg: Leg) -> Leg | None:

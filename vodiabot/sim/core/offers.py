@@ -12,42 +12,75 @@ from . import effects as e
 from .model import Leg, LegState, Side
 from .world import World
 
+OFFER_LIFE = 10.0
+"""Seconds for which an offer of ours waits for its answer; then it counts no more, and the client may offer."""
+
+NO_CODE = 0
+"""Of an offer in the middle of a call: it answers nothing, so it has no code."""
+
+VIRTUAL_SDP = "v=0\r\n"
+"""Description of a phone of the PBX's own, which has no media."""
+
 
 def answers(world: World, leg: Leg) -> bool:
-    """Whether the PBX answers the offer of a client that places a call."""
+    """Whether the PBX answers the offer of a client that places a call: classic does, and to a browser any PBX."""
     return leg.browser or world.config.dialect == "classic"
 
 
 def begin(world: World, leg: Leg, offer: str) -> None:
     """A client places a call."""
-    leg.client_offer = offer
     if answers(world, leg):
         take_offer(world, leg, offer)
     else:
+        leg.ignores_client = True
         make_offer(world, leg)
 
 
 def take_offer(world: World, leg: Leg, offer: str) -> None:
     """Answer a client's offer on the leg's present peer."""
     leg.pbx_offers, leg.offering, leg.described, leg.local_sdp = False, False, False, ""
+    leg.negotiated = True
     world.emit(e.MakeAnswer(leg.id, leg.peer, offer))
+    if leg.virtual:
+        ready(world, leg, VIRTUAL_SDP)
 
 
 def make_offer(world: World, leg: Leg, *, new_transport: bool = False) -> None:
     """Offer to the client, on the present peer or on a new one."""
     if new_transport:
         leg.peer += 1
-        leg.described = False
+        leg.described = leg.media_up = False
         leg.waiting_candidates.clear()
     leg.pbx_offers, leg.offering, leg.local_sdp = True, True, ""
+    leg.offers_made += 1
     world.emit(e.MakeOffer(leg.id, leg.peer))
+    if leg.virtual:
+        ready(world, leg, VIRTUAL_SDP)
+
+
+def offer_again(world: World, leg: Leg, *, new_transport: bool = False) -> bool:
+    """In the middle of a call; False if an offer is out already. Unanswered it is void after a while."""
+    if leg.offering:
+        return False
+    make_offer(world, leg, new_transport=new_transport)
+    describe(world, leg, NO_CODE)
+    number = leg.offers_made
+    world.clock.at(world.now + OFFER_LIFE, lambda: _void(world, leg, number))
+    return True
+
+
+def _void(world: World, leg: Leg, number: int) -> None:
+    if leg.offering and leg.offers_made == number and not leg.ended:
+        leg.offering = False
+        world.log("warning", "our new offer was not answered", callid=leg.call_id, user=leg.user)
 
 
 def take_answer(world: World, leg: Leg, answer: str) -> bool:
     """The client's answer to an offer of ours; False if there is none out."""
-    if not leg.offering:
+    if not leg.offering or not leg.described or not leg.local_sdp:
         return False
-    leg.offering = False
+    leg.offering = leg.ignores_client = False
+    leg.negotiated = True
     world.emit(e.ApplyAnswer(leg.id, leg.peer, answer))
     return True
 
@@ -59,10 +92,6 @@ def ready(world: World, leg: Leg, sdp: str) -> None:
         _invite(world, leg)
     elif leg.due_code is not None:
         describe(world, leg, leg.due_code)
-
-
-NO_CODE = 0
-"""Of an offer in the middle of a call: it answers nothing, so it has no code."""
 
 
 def describe(world: World, leg: Leg, code: int) -> None:

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import SimConfig
-from . import calls, client, offers, push
+from . import client, ending, offers, push
 from . import effects as e
 from .effects import Effect
 from .frames import BadFrame, parse
+from .levers import Levers
 from .logins import Logins, Reply
 from .model import Leg, Side, Socket
+from .phones import Phone
 from .world import World
 
 SILENT_SOCKET = 90.0
@@ -25,7 +27,7 @@ SILENT_SOCKET = 90.0
 VERSIONS = {"modern": "Vodia-PBX/70.1", "classic": "Vodia-PBX/67.0"}
 
 
-class Pbx:
+class Pbx(Levers):
     """One simulated PBX with one domain."""
 
     def __init__(self, config: SimConfig, *, seed: int | None = None, epoch: float = 0.0) -> None:
@@ -34,6 +36,7 @@ class Pbx:
         rng = random.Random(seed)
         self._world = World(config, rng, epoch)
         self._logins = Logins(config, rng)
+        self._phones = 0
 
     @property
     def server_header(self) -> str:
@@ -65,13 +68,14 @@ class Pbx:
 
     def _open(self, socket: str, user: str, now: float, user_agent: str) -> None:
         world = self._world
-        world.sockets[socket] = Socket(socket, user, browser="Mozilla/" in user_agent, heard=now)
+        browser = self.config.browsers_offer and "Mozilla/" in user_agent
+        world.sockets[socket] = Socket(socket, user, browser=browser, heard=now, client=user_agent)
         world.log("info", "socket open", socket=socket, user=user)
         push.domain_state(world, world.sockets[socket])
         push.account_changed(world, world.accounts[user])
         for leg in world.living():
-            if leg.user == user and leg.socket is None:
-                leg.socket = socket  # its client is back
+            if leg.user == user and leg.socket is None and leg.client == user_agent:
+                leg.socket, leg.guessed = socket, True  # its client seems to be back; a frame of its will tell
         self._watch(socket)
 
     def _watch(self, socket: str) -> None:
@@ -101,7 +105,8 @@ class Pbx:
             action = frame["action"]
             client.handle(self._world, sender, frame)
         except BadFrame as exc:
-            self._world.log("warning", "frame refused", user=sender.user, action=action[:40], why=str(exc))
+            action = action[:40].encode("utf-8", "replace").decode()
+            self._world.log(exc.level, "frame refused", user=sender.user, action=action, why=str(exc))
 
     def closed(self, now: float, socket: str) -> list[Effect]:
         """The client's WebSocket is gone. Idempotent."""
@@ -114,7 +119,7 @@ class Pbx:
             return
         world.log("info", "socket closed", socket=socket, user=gone.user)
         for leg in world.living(socket):
-            calls.orphaned(world, leg)
+            ending.orphaned(world, leg)
         push.account_changed(world, world.accounts[gone.user])
 
     # --- media and time ----------------------------------------------------------------------------------------------
@@ -149,66 +154,6 @@ class Pbx:
         work()
         return world.effects
 
-    # --- levers ------------------------------------------------------------------------------------------------------
-
-    def refuse_logins(self, count: int) -> None:
-        """So many logins to come are refused."""
-        self._logins.refuse_next = count
-
-    def lose_registration(self, now: float, user: str) -> list[Effect]:
-        """Forget that the extension is registered, without a word to it."""
-
-        def work() -> None:
-            for socket in self._world.sockets.values():
-                if socket.user == user:
-                    socket.registered_until = None
-            push.account_changed(self._world, self._world.accounts[user])
-
-        return self._run(now, work)
-
-    def drop_socket(self, now: float, socket: str) -> list[Effect]:
-        """Close a client's socket."""
-
-        def work() -> None:
-            self._world.emit(e.CloseSocket(socket, "dropped"))
-            self._closed(socket)
-
-        return self._run(now, work)
-
-    def call_in(self, now: float, number: str, user: str) -> list[Effect]:
-        """A service number calls an extension. Raises KeyError for an unknown number."""
-        service = self._world.services[number]
-
-        def work() -> None:
-            if calls.call_in(self._world, service, user) is None:
-                self._world.log("warning", "nobody to call", user=user)
-
-        return self._run(now, work)
-
-    def name_caller(self, now: float, call_id: str, name: str, number: str) -> list[Effect]:
-        """Tell a client a better name for the other side of its leg."""
-
-        def work() -> None:
-            leg = self._world.by_call_id[call_id]
-            self._world.send(leg, {"action": "callerid", "callid": leg.call_id, "name": name, "number": number})
-
-        return self._run(now, work)
-
-    def hang_up(self, now: float, call_id: str) -> list[Effect]:
-        """End a leg, and its call, from the PBX's side. Raises KeyError."""
-        leg = self._world.by_call_id[call_id]
-        return self._run(now, lambda: None if leg.ended else calls.hang_up(self._world, leg))
-
-    def reoffer(self, now: float, call_id: str, *, new_transport: bool = False) -> list[Effect]:
-        """Offer anew to a client. Raises KeyError."""
-        leg = self._world.by_call_id[call_id]
-
-        def work() -> None:
-            offers.make_offer(self._world, leg, new_transport=new_transport)
-            offers.describe(self._world, leg, offers.NO_CODE)
-
-        return self._run(now, work)
-
     # --- for tests and the log ---------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
@@ -218,6 +163,7 @@ class Pbx:
             "sockets": {s.id: {"user": s.user, "browser": s.browser} for s in world.sockets.values()},
             "registered": {user: len(world.registered(user)) for user in world.accounts if world.registered(user)},
             "legs": [_leg_facts(leg) for leg in world.living()],
+            "awaited": {leg.call_id: leg.awaits for leg in world.legs.values() if leg.awaits},
             "calls": [
                 {
                     "id": call.id,
@@ -237,6 +183,7 @@ class Pbx:
 
 def _leg_facts(leg: Leg) -> dict[str, Any]:
     return {
+        "id": leg.id,
         "callid": leg.call_id,
         "user": leg.user,
         "side": "caller" if leg.side is Side.CALLER else "callee",
@@ -245,7 +192,15 @@ def _leg_facts(leg: Leg) -> dict[str, Any]:
         "media_up": leg.media_up,
         "call": leg.call.id,
         "digits": leg.digits,
+        "hears": _feed_facts(leg.feed),
     }
+
+
+def _feed_facts(feed: e.Feed | None) -> str:
+    """`tone 1000.0`, `fromleg leg3`, `music`; "" for nothing yet."""
+    if feed is None:
+        return ""
+    return " ".join([type(feed).__name__.lower(), *(str(value) for value in vars(feed).values())])
 
 
 def _media_of_present_peer(world: World, leg: Leg, news: e.MediaNews) -> None:
@@ -255,11 +210,11 @@ def _media_of_present_peer(world: World, leg: Leg, news: e.MediaNews) -> None:
         case e.CandidateReady(candidate=line):
             offers.candidate_ready(world, leg, line)
         case e.MediaUp():
-            leg.media_up = True
+            ending.media_is(world, leg, up=True)
         case e.MediaLost():
-            calls.media_lost(world, leg)
+            ending.media_is(world, leg, up=False)
         case e.MediaFailed(error=error):
-            calls.media_failed(world, leg, error)
+            ending.media_failed(world, leg, error)
 
 
-__all__ = ["Pbx", "Reply"]
+__all__ = ["Pbx", "Phone", "Reply"]

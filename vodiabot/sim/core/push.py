@@ -22,7 +22,8 @@ def calls_changed(world: World) -> None:
 
 
 def send_calls(world: World, socket: Socket, subscription: str) -> None:
-    entries = [call_entry(world, call) for call in _listed(world, socket, subscription)]
+    viewer = socket.user if subscription == "own-calls" else ""
+    entries = [call_entry(world, call, viewer) for call in _listed(world, socket, subscription)]
     world.emit(SendFrame(socket.id, {"action": "call-state", "calls": entries}))
 
 
@@ -38,15 +39,17 @@ def parties(call: Call) -> list[str]:
     return list(dict.fromkeys(leg.user for leg in (*call.legs, *call.ringing) if not leg.ended))
 
 
-def state_of(call: Call) -> str:
-    if any(leg.held for leg in call.legs if not leg.ended):
-        return "holding"
+def state_of(call: Call, viewer: str = "") -> str:
+    """As `viewer` sees it, if that is one of the parties: who is held by the other side is `onhold`."""
+    holders = [leg.user for leg in call.legs if leg.held and not leg.ended]
+    if holders:
+        return "onhold" if viewer and viewer not in holders else "holding"
     if call.connect is not None:
         return "connected"
     return "ringing" if any(leg.state is LegState.RINGING for leg in call.ringing) else "alerting"
 
 
-def call_entry(world: World, call: Call) -> dict[str, Any]:
+def call_entry(world: World, call: Call, viewer: str = "") -> dict[str, Any]:
     """One entry, in the form of the dialect."""
     start = round(world.epoch + call.start, 3)
     recording = any(leg.recording for leg in call.legs)
@@ -55,13 +58,13 @@ def call_entry(world: World, call: Call) -> dict[str, Any]:
             "id": call.id,
             "from": _address(world, call.from_number, call.from_name),
             "to": _address(world, call.to_number, call.to_name),
-            "callstate": state_of(call),
+            "callstate": state_of(call, viewer),
             "start": str(int(start)),
             "rec": recording,
         }
     return {
         "id": call.id,
-        "state": state_of(call),
+        "state": state_of(call, viewer),
         "start": start,
         "connect": "" if call.connect is None else round(world.epoch + call.connect, 3),
         "from-number": call.from_number,
@@ -91,8 +94,14 @@ def account_entry(world: World, account: Account) -> dict[str, Any]:
     }
 
 
-def account_changed(world: World, account: Account) -> None:
-    """Tell everybody, if there is anything new."""
+def watched(world: World, socket: Socket, accounts: list[Account]) -> None:
+    """`blf`: the state of extensions that a client watches [guess]."""
+    states = {account.user: account_entry(world, account) for account in accounts}
+    world.emit(SendFrame(socket.id, {"action": "blf", "extensions": states}))
+
+
+def account_changed(world: World, account: Account, *, without: str = "") -> None:
+    """Tell everybody, if there is anything new, but for one user."""
     entry = account_entry(world, account)
     if entry == account.last_pushed:
         return
@@ -100,8 +109,11 @@ def account_changed(world: World, account: Account) -> None:
     frame = {"action": "user-state", "domain": world.config.domain, **entry}
     if not entry["calls"]:
         frame = {key: value for key, value in frame.items() if key != "calls"}  # absent means none
-    for socket in world.sockets.values():
-        world.emit(SendFrame(socket.id, frame))
+    for socket in list(world.sockets.values()):
+        if socket.user != without:
+            world.emit(SendFrame(socket.id, frame))
+            if account.user in socket.watched:
+                watched(world, socket, [account])
 
 
 def domain_state(world: World, socket: Socket) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ..config import Service
 from . import calls, offers
 from .effects import Busy, Echo, Feed, File, Nothing, Ringback, Tone
+from .ending import end, refuse, watch_media
 from .model import Call, Leg, LegState
 from .world import World
 
@@ -17,7 +18,7 @@ def start(world: World, call: Call, leg: Leg, service: Service, offer: str) -> N
     """A client has dialled a service."""
     refusal = {"busy": 486, "reject": service.code, "codec-mismatch": 488, "refuse-transfer": 603}.get(service.kind)
     if refusal is not None:
-        calls.refuse(world, leg, refusal)
+        refuse(world, leg, refusal)
         return
     if service.kind == "cancel-crosses-answer":
         _call_back(world, leg, service)
@@ -35,22 +36,42 @@ def takes_transfers(service: Service) -> int | None:
     return service.code if service.kind == "reject" else refusals.get(service.kind)
 
 
-def ready_to_talk(world: World, call: Call) -> None:
-    """What the other side hears from the pick-up on."""
-    assert call.service is not None
-    call.service_feed = _feed_of(call.service)
-
-
 def talk(world: World, call: Call) -> None:
     """The service picks up, and what it does later begins to run."""
     if call.ended or call.service is None:
         return
-    ready_to_talk(world, call)
+    service = call.service
+    call.service_feed = _feed_of(service)
     calls.connect(world, call)
-    later = _LATER.get(call.service.kind)
+    later = _LATER.get(service.kind)
     if later is not None:
-        service = call.service
-        world.clock.at(world.now + service.seconds, lambda: None if call.ended else later(world, call, service))
+        after(world, call, service.seconds, lambda: later(world, call, service))
+
+
+def after(world: World, call: Call, seconds: float, work: Callable[[], None]) -> None:
+    """Later, if the call still lives and still has to do with this service."""
+    run = call.service_run
+    world.clock.at(world.now + seconds, lambda: None if call.ended or call.service_run != run else work())
+
+
+def take_over(world: World, call: Call, service: Service, *, at_once: bool = False) -> None:
+    """A party that was transferred to a service: it may ring first, unless it has talked already."""
+    leave(call)
+    call.service = service
+    if at_once or service.kind not in ("no-answer", "ring", "early"):
+        talk(world, call)
+        return
+    call.service_feed = Ringback()
+    if service.kind == "no-answer":
+        calls.expire_ringing(world, call)
+    else:
+        after(world, call, service.seconds, lambda: talk(world, call))
+
+
+def leave(call: Call) -> None:
+    """The service has no part in the call any more, and nothing that it had planned happens."""
+    call.service, call.service_feed = None, None
+    call.service_run += 1
 
 
 def _feed_of(service: Service) -> Feed:
@@ -75,30 +96,27 @@ def _ring(world: World, call: Call, leg: Leg, service: Service) -> None:
     call.service_feed = Ringback()
     calls.proceed(world, leg)
     if service.kind == "ring":
-        world.clock.at(world.now + service.seconds, lambda: talk(world, call))
+        after(world, call, service.seconds, lambda: talk(world, call))
+    else:
+        calls.expire_ringing(world, call)
 
 
 def _early(world: World, call: Call, leg: Leg, service: Service) -> None:
     call.service_feed = Ringback()
     calls.proceed(world, leg, 183)
-    world.clock.at(world.now + service.seconds, lambda: talk(world, call))
+    after(world, call, service.seconds, lambda: talk(world, call))
 
 
 def _early_then_busy(world: World, call: Call, leg: Leg, service: Service) -> None:
     call.service_feed = Busy()
     calls.proceed(world, leg, 183)
-    world.clock.at(world.now + service.seconds, lambda: _busy_now(world, leg))
-
-
-def _busy_now(world: World, leg: Leg) -> None:
-    if not leg.ended:
-        calls.refuse(world, leg, 486)
+    after(world, call, service.seconds, lambda: refuse(world, leg, 486))
 
 
 def _call_back(world: World, leg: Leg, service: Service) -> None:
     """It refuses, and calls back at once; that call is cancelled at the moment its answer comes."""
     user = leg.user
-    calls.refuse(world, leg, 480)
+    refuse(world, leg, 480)
     calls.call_in(world, service, user)
 
 
@@ -119,14 +137,14 @@ def _media_stop(world: World, call: Call, service: Service) -> None:
 
 
 def _bye(world: World, call: Call, service: Service) -> None:
-    calls.end(world, call)
+    end(world, call)
 
 
 def _reoffer(world: World, call: Call, service: Service) -> None:
     for leg in call.legs:
         if leg.state is LegState.UP:
-            offers.make_offer(world, leg, new_transport=service.new_transport)
-            offers.describe(world, leg, offers.NO_CODE)
+            offers.offer_again(world, leg, new_transport=service.new_transport)
+            watch_media(world, leg)
 
 
 _LATER: dict[str, Callable[[World, Call, Service], None]] = {
@@ -136,11 +154,10 @@ _LATER: dict[str, Callable[[World, Call, Service], None]] = {
 }
 
 
-def before_hold(world: World, leg: Leg) -> None:
-    """Glare: the PBX offers at the very moment at which the client's own change arrives."""
+def before_hold(world: World, leg: Leg, command: str, *, offers_too: bool) -> None:
+    """Glare: the PBX offers at the very moment at which the client's own change arrives; once for each kind of it, for
+    the client will send it again. The client's own offer is of a new transport, so ours is too."""
     service = leg.call.service
-    if service is not None and service.kind == "glare" and not leg.offering:
-        offers.make_offer(world, leg)
-        offers.describe(world, leg, offers.NO_CODE)
-
-
+    if service is not None and service.kind == "glare" and command not in leg.glared:
+        leg.glared.add(command)
+        offers.offer_again(world, leg, new_transport=offers_too)

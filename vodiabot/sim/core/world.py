@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 from typing import Any
 
 from ..config import Service, SimConfig
 from .clock import Clock
-from .effects import CloseMedia, Effect, Feed, FromLeg, Log, Music, Ringback, SendFrame, SetFeed, Silence
+from .effects import CloseMedia, CloseSocket, Effect, Feed, FromLeg, Log, Music, Ringback, SendFrame, SetFeed, Silence
 from .model import Account, Call, Leg, LegState, Side, Socket
 
 MEMORY = 30.0
 """Seconds for which an ended leg is remembered, so that late frames for it are known for what they are."""
+
+RESPONSE = 5.0
+"""Seconds that an answer to `bye` or `cancel` is awaited (PROTOCOL.md section 4)."""
 
 
 class World:
@@ -32,12 +36,21 @@ class World:
         self.legs: dict[str, Leg] = {}
         self.by_call_id: dict[str, Leg] = {}
         self.calls: dict[str, Call] = {}
+        self.phones: dict[str, Callable[[dict[str, Any]], None]] = {}
+        """Socket of a phone of the PBX's own → what hears its frames."""
         self._numbers = itertools.count(1)
 
     # --- giving out --------------------------------------------------------------------------------------------------
 
     def emit(self, effect: Effect) -> None:
-        self.effects.append(effect)
+        """For the shell; what is meant for the PBX's own phones stays inside."""
+        if isinstance(effect, SendFrame | CloseSocket):
+            if effect.socket not in self.phones:
+                self.effects.append(effect)
+            elif isinstance(effect, SendFrame):
+                self.phones[effect.socket](effect.frame)
+        elif isinstance(effect, Log) or not self.legs[effect.leg].virtual:
+            self.effects.append(effect)
 
     def log(self, level: str, text: str, **fields: Any) -> None:
         self.emit(Log(level, text, fields))
@@ -69,7 +82,8 @@ class World:
     def new_leg(self, call: Call, socket: Socket, side: Side, call_id: str) -> Leg:
         number = next(self._numbers)
         state = LegState.TRYING if side is Side.CALLER else LegState.OFFERED
-        leg = Leg(f"leg{number}", call_id, socket.user, socket.id, side, call, state, number, browser=socket.browser)
+        leg = Leg(f"leg{number}", call_id, socket.user, socket.id, side, call, state, number)
+        leg.browser, leg.client, leg.virtual = socket.browser, socket.client, socket.virtual
         self.legs[leg.id] = self.by_call_id[call_id] = leg
         return leg
 
@@ -82,8 +96,20 @@ class World:
         if leg.ended:
             return
         leg.state = LegState.ENDED
+        self.clock.cancel(leg.silence)
         self.emit(CloseMedia(leg.id))
         self.clock.at(self.now + MEMORY, lambda: self._forget(leg))
+
+    def await_answer(self, leg: Leg, action: str) -> None:
+        """The client has been told that the leg is over, and is to say that it heard."""
+        if leg.socket is not None:
+            leg.awaits = action
+            self.clock.at(self.now + RESPONSE, lambda: self._not_answered(leg))
+
+    def _not_answered(self, leg: Leg) -> None:
+        if leg.awaits:
+            self.log("warning", "no answer came", awaited=leg.awaits, callid=leg.call_id, user=leg.user)
+            leg.awaits = ""
 
     def _forget(self, leg: Leg) -> None:
         self.legs.pop(leg.id, None)
@@ -112,7 +138,9 @@ class World:
             return Music() if call.parked else Ringback()
         if other.held:
             return Music()
-        return Silence() if other.muted else FromLeg(other.id)
+        if other.muted:
+            return Silence()
+        return (other.says or Silence()) if other.virtual else FromLeg(other.id)
 
     def service_of(self, number: str) -> Service | None:
         return self.services.get(number)

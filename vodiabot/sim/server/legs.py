@@ -10,7 +10,17 @@ from functools import partial
 import structlog
 
 from ..core import effects
-from ..core.effects import AddCandidate, ApplyAnswer, CloseMedia, DigitHeard, MakeAnswer, MakeOffer, MediaNews, SetFeed
+from ..core.effects import (
+    AddCandidate,
+    ApplyAnswer,
+    CloseMedia,
+    DigitHeard,
+    MakeAnswer,
+    MakeOffer,
+    MediaNews,
+    PressDigits,
+    SetFeed,
+)
 from .dtmf import DigitDetector
 from .peer import Peer
 from .sources import Live, Source, make_source
@@ -18,7 +28,7 @@ from .tones import Samples
 
 log = structlog.get_logger(__name__)
 
-MediaEffect = MakeAnswer | MakeOffer | ApplyAnswer | AddCandidate | SetFeed | CloseMedia
+MediaEffect = MakeAnswer | MakeOffer | ApplyAnswer | AddCandidate | SetFeed | PressDigits | CloseMedia
 
 MAX_WAITING_CANDIDATES = 64
 """Of a leg without a peer connection; browsers send a dozen."""

@@ -1,0 +1,63 @@
+"""Remote control of the user's phones (PROTOCOL.md section 2): `make-call`, `accept-call`, `hold-call`, `clear-call`.
+
+The vendor says little of it, so this is a guess, and a small one. `make-call` rings the user's own phones; whichever is
+picked up dials the number. A phone of the PBX's own (`phones.Phone`) stands for the desk phone that `accept-call` picks
+up: a client's own page can't be made to. The answer to each is `{"response": ACTION, "id": …, "code": …}`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import calls, push
+from .effects import SendFrame
+from .ending import hang_up, watch_media
+from .frames import number_of, text_of
+from .model import Leg, LegState, Socket
+from .offers import VIRTUAL_SDP
+from .transfer import check_up
+from .world import World
+
+Frame = dict[str, Any]
+
+
+def make_call(world: World, socket: Socket, frame: Frame) -> None:
+    to = number_of(text_of(frame, "to", needed=True))
+    phones = world.registered(socket.user)
+    if not phones:
+        _respond(world, socket, "make-call", "", 480)
+        return
+    call = world.new_call(to, socket.user)  # so that one's own phones show whom they are to reach
+    call.dials = to
+    _respond(world, socket, "make-call", call.id, 200)
+    calls.ring(world, call, phones)
+    push.calls_changed(world)
+
+
+def accept_call(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
+    desk = next((one for one in leg.call.ringing if one.user == socket.user and one.virtual), None)
+    _respond(world, socket, "accept-call", leg.call.id, 200 if desk else 480)
+    if desk is not None:
+        calls.answered(world, desk, VIRTUAL_SDP)
+
+
+def hold_call(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
+    """On and off by turns."""
+    check_up(leg)
+    leg.held = not leg.held
+    watch_media(world, leg)
+    _respond(world, socket, "hold-call", leg.call.id, 200)
+    world.feed(leg.call)
+    push.calls_changed(world)
+
+
+def clear_call(world: World, socket: Socket, leg: Leg, frame: Frame) -> None:
+    _respond(world, socket, "clear-call", leg.call.id, 200)
+    if leg.state in (LegState.OFFERED, LegState.RINGING):
+        calls.refused(world, leg, {})
+    else:
+        hang_up(world, leg)
+
+
+def _respond(world: World, socket: Socket, action: str, call_id: str, code: int) -> None:
+    world.emit(SendFrame(socket.id, {"response": action, "id": call_id, "code": code}))
