@@ -131,6 +131,10 @@ class StubPbx:
         """From now on nothing is read of what comes over WebSockets."""
         self._deaf = trio.Event()
 
+    def hear_again(self) -> None:
+        """On new connections; the old ones stay as they are."""
+        self._deaf = None
+
     def cut(self) -> None:
         """All connections are gone without a close, with a reset, as when a router forgets them."""
         for stream in self._streams:

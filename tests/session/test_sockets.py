@@ -209,3 +209,16 @@ async def _send_until_lost(session: Session) -> None:
     async with trio.open_nursery() as nursery:
         for _ in range(150):
             nursery.start_soon(one)
+
+
+async def test_a_socket_that_falls_silent_half_open() -> None:
+    """The stub's reader gets stuck behind what nobody takes, so that it does not even pong."""
+    pbx = StubPbx()
+    timers = SessionTimers(first_retry=0.05, keepalive=0.05, ping=0.2, dead=1.0)
+    async with serving(pbx), session_at(pbx, timers=timers) as (session, told):
+        await told.until(lambda: told.turns == ["up"])
+        pbx.deafen()
+        await told.until(lambda: told.turns == ["up", "down"])
+        assert "nothing was heard" in str(session.trouble)
+        pbx.hear_again()
+        await told.until(lambda: told.turns[-1] == "up")

@@ -76,7 +76,7 @@ class Session:
                 pause = await self._once()
                 await trio.sleep(pause)
         finally:
-            self._went_down("the bot leaves")
+            self._went_down("the bot leaves", wished=True)
 
     async def send(self, command: Command) -> None:
         """See `ports.CommandPort`."""
@@ -147,10 +147,11 @@ class Session:
         self._log.info("the session is up", reason=reason, pbx=self.server_header)
         self._tell(self._on_up, reason)
 
-    def _went_down(self, reason: str) -> None:
+    def _went_down(self, reason: str, *, wished: bool = False) -> None:
         if self.up:
             self.up = False
-            self._log.warning("the session is down", why=reason)
+            tell = self._log.info if wished else self._log.warning
+            tell("the session is down", why=reason)
             self._tell(self._on_down, reason)
 
     def _failed(self, exc: PbxError | UsageError) -> None:
