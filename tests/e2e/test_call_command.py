@@ -1,0 +1,91 @@
+"""`vodiabot call`, the command itself, against the simulator: what is recorded is found again by its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .support import NUMBERS, at, loudest_hz, outcome, read_wav, simulator, vodiabot, write_wav
+
+pytestmark = pytest.mark.audio
+
+KEYS = {"answered", "code", "setup_ms", "duration_s", "dtmf_received", "packets_sent", "packets_received", "error"}
+
+
+@pytest.mark.parametrize("dialect", ["classic", "modern"])
+@pytest.mark.parametrize("codec", ["opus", "G722", "PCMU", "PCMA"])
+async def test_a_tone_is_recorded_in_every_codec_and_both_dialects(codec: str, dialect: str, tmp_path: Path) -> None:
+    async with simulator(dialect, codecs=(codec,)) as sim:
+        record = ["--record", "r.wav", "--duration", "2", "--codec", codec, "--json"]
+        code, out, err = await vodiabot("call", "600", *record, *at(sim.url), cwd=tmp_path)
+        assert code == 0, err
+        assert set(outcome(out)) == KEYS
+        assert outcome(out)["answered"] is True
+        assert outcome(out)["packets_received"] > 50
+        assert sim.snapshot()["legs"] == []
+    samples, rate = read_wav(tmp_path / "r.wav")
+    heard = samples[rate // 2 :]
+    assert loudest_hz(heard, rate) == pytest.approx(1000, abs=2)
+    assert len(samples) / rate == pytest.approx(2, abs=0.7)
+    loudness = [np.sqrt(np.mean(block**2)) for block in np.array_split(heard, len(heard) // (rate // 50))]
+    assert min(loudness) > max(loudness) / 3, "there is a hole in the tone"
+
+
+async def test_the_echo_gives_back_what_was_played(tmp_path: Path) -> None:
+    rate = 16000
+    time = np.arange(rate * 2) / rate
+    sweep = 8000 * np.sin(2 * np.pi * (300 * time + 400 * time**2))
+    write_wav(tmp_path / "sweep.wav", sweep, rate)
+    async with simulator() as sim:
+        options = ["--play", "sweep.wav", "--record", "r.wav", "--duration", "4", "--codec", "opus", "--json"]
+        code, _, err = await vodiabot("call", "601", *options, *at(sim.url), cwd=tmp_path)
+        assert code == 0, err
+    heard, heard_rate = read_wav(tmp_path / "r.wav")
+    assert heard_rate == rate
+    correlation = np.correlate(heard, sweep, "valid")
+    delay = int(correlation.argmax())
+    back = heard[delay : delay + len(sweep)]
+    likeness = np.dot(back, sweep) / np.sqrt(np.dot(back, back) * np.dot(sweep, sweep))
+    print(f"through the echo: {1000 * delay / rate:.0f} ms after the recording began, likeness {likeness:.3f}")  # noqa: T201
+    assert likeness > 0.9
+
+
+async def test_digits_are_heard_by_the_pbx(tmp_path: Path) -> None:
+    async with simulator() as sim:
+        options = ["--dtmf", "12#", "--duration", "3", "--codec", "PCMU", "--json"]
+        code, out, err = await vodiabot("call", "600", *options, *at(sim.url), cwd=tmp_path)
+        assert code == 0, err
+        heard = [leg.digits for leg in sim.pbx._world.legs.values()]
+        assert heard == ["12#"]
+        assert outcome(out)["dtmf_received"] == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [("busy", 486), ("reject", 603), ("codec-mismatch", 488), ("early-then-busy", 486)]
+)
+async def test_refusals_have_their_code(number: str, status: int, tmp_path: Path) -> None:
+    async with simulator("classic") as sim:
+        code, out, _ = await vodiabot("call", NUMBERS[number], "--json", *at(sim.url), cwd=tmp_path)
+        assert code == 1
+        assert (outcome(out)["answered"], outcome(out)["code"]) == (False, status)
+
+
+async def test_errors_are_plain_lines(tmp_path: Path) -> None:
+    async with simulator() as sim:
+        cases = [
+            (["call", "600", *at(sim.url)[:-1], "NOT_SET"], 2, "NOT_SET"),
+            (["call", "600", *at("http://127.0.0.1:9")], 1, "127.0.0.1:9"),
+            (["call", "600", "--play", "none.wav", *at(sim.url)], 1, "none.wav"),
+            (["call", "600"], 2, "bot.toml"),
+        ]
+        for arguments, expected, word in cases:
+            code, _, err = await vodiabot(*arguments, cwd=tmp_path)
+            assert code == expected, (arguments, err)
+            assert word in err
+            assert "Traceback" not in err
+        code, _, err = await vodiabot("call", "600", *at(sim.url), cwd=tmp_path, PASSWORD_45="wrong")
+        assert code == 1
+        assert "password" in err
+        assert "wrong" not in err
