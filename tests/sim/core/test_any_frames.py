@@ -108,7 +108,7 @@ class Chaos:
         legs = [leg["id"] for leg in self.lab.legs] + ["no leg"]
         leg = legs[at % len(legs)]
         peer = 1 + at % 3
-        news = {
+        news: dict[str, e.MediaNews] = {
             "up": e.MediaUp(leg, peer),
             "lost": e.MediaLost(leg, peer),
             "failed": e.MediaFailed(leg, peer, "no"),

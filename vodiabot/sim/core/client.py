@@ -52,14 +52,15 @@ def _named(world: World, socket: Socket, call_id: str) -> Leg:
 
 
 def _newest(world: World, socket: Socket) -> Leg:
-    mine = [leg for leg in world.legs.values() if leg.socket == socket.id and _is_known_to_client(leg)]
+    mine = [leg for leg in world.legs.values() if leg.socket == socket.id and _is_known_to(leg)]
     if not mine:
         raise BadFrame("callid: is missing, and there is no call")
     return next((leg for leg in reversed(mine) if not leg.ended), mine[-1])
 
 
-def _is_known_to_client(leg: Leg) -> bool:
-    return leg.side is Side.CALLER or leg.described
+def _is_known_to(leg: Leg) -> bool:
+    """Whether the client of its socket is sure to know of it."""
+    return not leg.guessed and (leg.side is Side.CALLER or leg.described)
 
 
 def _owing(world: World, socket: Socket, frame: Frame) -> list[Leg]:

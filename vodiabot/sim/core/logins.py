@@ -89,7 +89,7 @@ class Logins:
         if basic is None or basic[0] != admin.user or not _same(basic[1], admin.password):
             return Reply(401, False)
         user = body.get("username")
-        if user not in self._passwords or body.get("domain") != self._config.domain:
+        if not isinstance(user, str) or user not in self._passwords or body.get("domain") != self._config.domain:
             return Reply(404, False)
         token = self._random()
         self._tokens[token] = (user, now + TOKEN_LIFE)

@@ -37,6 +37,8 @@ class Pbx(Levers):
         self._world = World(config, rng, epoch)
         self._logins = Logins(config, rng)
         self._phones = 0
+        for account in self._world.accounts.values():
+            account.last_pushed = push.account_entry(self._world, account)
 
     @property
     def server_header(self) -> str:
