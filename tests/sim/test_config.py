@@ -88,6 +88,7 @@ def test_the_other_keys(tmp_path: Path) -> None:
         codecs = ["PCMA", "opus"]
         rename_calls = true
         sloppy_setup = true
+        hold_by_reoffer = true
         browsers_offer = false
         """,
         tmp_path,
@@ -102,6 +103,7 @@ def test_the_other_keys(tmp_path: Path) -> None:
         codecs=("PCMA", "opus"),
         rename_calls=True,
         sloppy_setup=True,
+        hold_by_reoffer=True,
         browsers_offer=False,
     )
     assert check('tls = "self-signed"').tls == "self-signed"

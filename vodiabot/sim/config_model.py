@@ -88,6 +88,8 @@ class SimConfig:
     """The first `sdp` frame brings a call-id of the PBX's own."""
     sloppy_setup: bool = False
     """Classic answers are marked `a=setup:actpass` and lack `a=mid`, as of older PBXs. Never to browsers."""
+    hold_by_reoffer: bool = False
+    """Who is held gets an offer that says so, besides the music. Never browsers."""
     browsers_offer: bool = True
     """To a client whose upgrade names a browser ("Mozilla/" in its User-Agent) the PBX answers as a classic one would,
     whatever the dialect: the vendor's example knows no other way."""

@@ -143,6 +143,28 @@ def test_415_for_who_takes_our_offer_for_an_answer() -> None:
     assert not lab.legs
 
 
+def test_415_at_the_pick_up_where_the_offer_has_long_been_out() -> None:
+    lab = Lab()
+    anna, bruno = lab.client("46"), lab.client("47")
+    anna.dial("47")
+    bruno.say("sip-ringing")
+    lab.wait(NO_ANSWER_YET + 1)
+    assert len(lab.legs) == 2, "before the pick-up there is time"
+    bruno.answer()
+    assert [frame["code"] for frame in anna.frames if "bye" in frame] == [415]
+    assert bruno.of("bye") == ["true"]
+
+
+def test_one_acknowledgement_by_the_caller_alone() -> None:
+    lab = Lab()
+    anna, bruno = conversation(lab)
+    anna.say("sip-ack", callid="c1")
+    assert lab.logged("warning") == []
+    anna.say("sip-ack", callid="c1")
+    bruno.say("sip-ack")
+    assert ["before" in line or "nothing to" in line for line in lab.logged("warning")] == [True, True]
+
+
 # --- several phones --------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ import hashlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.sim.core.kit import Lab, config
 from vodiabot.sim.config import Extension
@@ -100,6 +102,26 @@ def test_old_sessions_are_forgotten_first(pbx: Pbx) -> None:
         last = post(pbx, name="auth", value="45 bot").value
     assert pbx.admits(0, "localhost", "45", first) == 403
     assert pbx.admits(0, "localhost", "45", last) == 0
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=2), max_leaves=3
+)
+
+
+@given(
+    st.sampled_from(["POST", "PUT", "GET", "DELETE", "PATCH"]),
+    st.dictionaries(st.sampled_from(["name", "value", "username", "domain"]), json_values),
+    st.sampled_from(["auth", "3rd", "session", None]),
+    st.none() | st.just(ADMIN) | st.tuples(st.text(), st.text()),
+    st.none() | st.text(),
+)
+def test_whatever_is_sent_is_refused(
+    method: str, body: dict[str, Any], name: str | None, basic: tuple[str, str] | None, session: str | None
+) -> None:
+    reply = Lab().pbx.session(0, method, {**body, **({"name": name} if name else {})}, basic, session)
+    assert reply.value in (False, True)
+    assert reply.value is False or method == "DELETE"
 
 
 def test_ids_are_repeatable_by_the_seed_and_different_without() -> None:

@@ -61,6 +61,27 @@ def test_the_page_resumes_with_a_new_peer_connection(by: str, useragent: str, di
     assert {leg["media_up"] for leg in lab.legs} == {True}
 
 
+@pytest.mark.parametrize("useragent", [CHROMIUM, ""])
+def test_who_is_held_may_be_told_by_an_offer(useragent: str) -> None:
+    lab = Lab(config(hold_by_reoffer=True))
+    anna, bruno = conversation(lab, useragent=useragent)
+    before = len(lab.media_of(e.MakeOffer))
+    anna.say("wrtc-hold", callid="c1", holdcmd="sendonly")
+    if useragent:
+        assert len(lab.media_of(e.MakeOffer)) == before, "a page may not be ready for it"
+        return
+    bruno.answer()
+    anna.say("wrtc-hold", callid="c1", holdcmd="sendrecv")
+    bruno.answer()
+    assert lab.media_of(e.MakeOffer)[before:] == [
+        e.MakeOffer("leg2", 1, "sendonly"),
+        e.MakeOffer("leg2", 1, "sendrecv"),
+    ]
+    assert not [frame for frame in anna.frames if "sdp" in frame]
+    assert lab.hears(bruno.invite()["callid"]) == "46"
+    assert lab.logged("warning") == []
+
+
 def test_hold_before_the_pick_up_is_refused() -> None:
     lab = Lab()
     anna, _ = lab.client("46"), lab.client("47")

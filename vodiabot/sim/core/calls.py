@@ -15,7 +15,8 @@ RING_TIMEOUT = 90.0
 """Seconds that phones ring before the PBX gives up: longer than any client's own patience."""
 
 NO_ANSWER_YET = 5.0
-"""Seconds after the pick-up by which a modern client has to have answered our offer; then the call ends with 415."""
+"""Seconds by which a modern client has to have answered our offer; if it has not, the call ends with 415: at the
+pick-up, or when they are over."""
 
 LONGEST_CALL_ID = 256
 """Characters; it is repeated in every frame."""
@@ -172,7 +173,8 @@ def _tell_answered(world: World, leg: Leg) -> None:
         return
     if not told_before:
         offers.describe(world, leg, 200)
-    world.clock.at(world.now + NO_ANSWER_YET, lambda: _must_have_answered(world, leg))
+    offered_at = world.now if leg.offered_at is None else leg.offered_at
+    world.clock.at(offered_at + NO_ANSWER_YET, lambda: _must_have_answered(world, leg))
 
 
 def _must_have_answered(world: World, leg: Leg) -> None:

@@ -169,6 +169,9 @@ def _accept(world: World, leg: Leg, frame: Frame) -> None:
 def _ack(world: World, leg: Leg, frame: Frame) -> None:
     if leg.side is Side.CALLEE or leg.state is not LegState.UP:
         raise BadFrame(f"there is nothing to acknowledge: {leg.side.value}, {leg.state.value}")
+    if leg.acknowledged:
+        raise BadFrame("it was acknowledged before")
+    leg.acknowledged = True
 
 
 def _bye(world: World, leg: Leg, frame: Frame) -> None:

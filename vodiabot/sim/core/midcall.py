@@ -30,8 +30,17 @@ def hold(world: World, leg: Leg, frame: dict[str, Any]) -> None:
     elif offer:
         _new_peer(world, leg, offer)
     watch_media(world, leg)
+    if world.config.hold_by_reoffer:
+        _tell_held(world, leg)
     world.feed(leg.call)
     push.calls_changed(world)
+
+
+def _tell_held(world: World, leg: Leg) -> None:
+    """To the other side by an offer of ours, with a direction; a browser's page may not be ready for one."""
+    other = leg.call.other(leg)
+    if other is not None and not other.browser:
+        offers.offer_again(world, other, direction="sendonly" if leg.held else "sendrecv")
 
 
 def _new_peer(world: World, leg: Leg, offer: str) -> None:

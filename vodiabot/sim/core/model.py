@@ -100,6 +100,9 @@ class Leg:
     """An offer of ours is out, or being made."""
     offers_made: int = 0
     """Tells one offer of ours from the next."""
+    offered_at: float | None = None
+    """When our first offer went out."""
+    acknowledged: bool = False
     negotiated: bool = False
     """Offer and answer have been exchanged once."""
     ignores_client: bool = False

@@ -45,7 +45,7 @@ def take_offer(world: World, leg: Leg, offer: str) -> None:
         ready(world, leg, VIRTUAL_SDP)
 
 
-def make_offer(world: World, leg: Leg, *, new_transport: bool = False) -> None:
+def make_offer(world: World, leg: Leg, *, new_transport: bool = False, direction: str = "sendrecv") -> None:
     """Offer to the client, on the present peer or on a new one."""
     if new_transport:
         leg.peer += 1
@@ -53,16 +53,16 @@ def make_offer(world: World, leg: Leg, *, new_transport: bool = False) -> None:
         leg.waiting_candidates.clear()
     leg.pbx_offers, leg.offering, leg.local_sdp = True, True, ""
     leg.offers_made += 1
-    world.emit(e.MakeOffer(leg.id, leg.peer))
+    world.emit(e.MakeOffer(leg.id, leg.peer, direction))
     if leg.virtual:
         ready(world, leg, VIRTUAL_SDP)
 
 
-def offer_again(world: World, leg: Leg, *, new_transport: bool = False) -> bool:
+def offer_again(world: World, leg: Leg, *, new_transport: bool = False, direction: str = "sendrecv") -> bool:
     """In the middle of a call; False if an offer is out already. Unanswered it is void after a while."""
     if leg.offering:
         return False
-    make_offer(world, leg, new_transport=new_transport)
+    make_offer(world, leg, new_transport=new_transport, direction=direction)
     describe(world, leg, NO_CODE)
     number = leg.offers_made
     world.clock.at(world.now + OFFER_LIFE, lambda: _void(world, leg, number))
@@ -105,6 +105,8 @@ def describe(world: World, leg: Leg, code: int) -> None:
         sdp = {"type": "offer", "sdp": sdp}
     elif not leg.browser and world.config.sloppy_setup:
         sdp = _sloppy(sdp)
+    if leg.pbx_offers and leg.offered_at is None:
+        leg.offered_at = world.now
     world.send(leg, sdp_frame(world, leg, code, sdp))
     _described(world, leg)
 
