@@ -91,7 +91,7 @@ class Leg:
         except trio.WouldBlock:
             self._log.error("the call's queue is full, an item was dropped", item=type(item).__name__)
             _refuse(item, VodiabotError("the call's queue is full"))
-        except trio.BrokenResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             _refuse(item, self.gone())
 
     async def ask(self, intent: steps.Intent) -> None:

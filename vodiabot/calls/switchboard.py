@@ -18,7 +18,7 @@ from ..ports import CommandPort, MediaPort
 from ..protocol import commands, steps
 from ..protocol import messages as m
 from ..protocol.dialects import Dialect
-from ..protocol.dialog import Dialog
+from ..protocol.dialog import Dialog, State
 from .call import Call, Party
 from .handler import Handler, refuse_or_fall_back, run_handler
 from .leg import Leg
@@ -359,7 +359,7 @@ class Switchboard:
 
     def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
         seen: set[Leg] = set()
-        for entry, view in self._matcher.match(calls, list(self._views.values())):
+        for entry, view in self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed]):
             seen.add(view.leg)
             view.leg.post(Entry(entry))
         if whole:
@@ -394,6 +394,11 @@ class _View:
     @property
     def started(self) -> float:
         return self.leg.started
+
+    @property
+    def may_be_listed(self) -> bool:
+        """The PBX can't list a call that it has not been told of, and one that is over is on its way out."""
+        return self.leg.ended is None and self.leg.dialog.state not in (State.NEW, State.DIALING)
 
 
 def _dial_error(leg: Leg) -> Exception:
