@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of measuring, for each side")
     parser.add_argument("--rounds", type=int, default=2, help="each side is measured so often, in turns")
     options = parser.parse_args()
-    say(f"{options.calls} PCMU calls, tone out and audio consumed, {options.seconds:g} s, {options.rounds} rounds in turns")
+    say(f"{options.calls} PCMU calls, tone out and audio consumed, {options.seconds:g} s, {options.rounds} rounds")
     stock, ours = _calls(options)
     say(f"  stock aiortc, plain asyncio, no trio   {stock:7.1f} ms of CPU per call-second")
     say(f"  the bot                                {ours:7.1f} ms of CPU per call-second")

@@ -1,4 +1,4 @@
-"""Frames a second: codec, domain and one plugin beside a bare trio-websocket + msgspec loop; the same frames, one run."""
+"""Frames a second: codec, domain and one plugin beside a bare trio-websocket + msgspec loop; the same frames."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ WORDS = st.sampled_from(["", "45", "opus", "@domain", "5??", "30s", "token", "ws
 SCALARS = st.one_of(WORDS, st.integers(-1, 3), st.booleans(), st.just(float("nan")))
 TABLES = (
     *(sections.PBX_FIELDS, sections.EXTENSION_FIELDS, sections.BOT_FIELDS, sections.MEDIA_FIELDS),
-    *(sections.LIMITS_FIELDS, sections.PLUGINS_FIELDS, sections.CONSOLE_FIELDS, sections.ROUTE_FIELDS, sections.BOT_TOML.fields),
+    *(sections.LIMITS_FIELDS, sections.PLUGINS_FIELDS, sections.CONSOLE_FIELDS, sections.ROUTE_FIELDS),
+    sections.BOT_TOML.fields,
 )
 KEYS = sorted({"env", "file", "urls", "credential"} | {key for fields in TABLES for key in fields})
 VALUES = st.recursive(
