@@ -272,3 +272,28 @@ async def test_a_recording_beside_the_call_is_complete(autojump_clock: MockClock
         await bench.port.wait_for(c.HangUp)
     with wave.open(str(file)) as written:
         assert written.getnframes() / written.getframerate() == pytest.approx(4, abs=0.1)
+
+
+async def test_a_mistake_in_one_call_ends_it_and_no_other(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite("in-1"))
+        await bench.connect(bench.invite("in-2"), 2)
+        await trio.sleep(1)
+        broken = bench.switchboard._legs["in-1"].dialog
+
+        def fail(message: object, now: float) -> None:
+            raise RuntimeError("a mistake of ours")
+
+        monkeypatch.setattr(broken, "receive", fail)
+        bench.switchboard.deliver(m.Candidate(call_id="in-1", candidates=("candidate:1",)))
+        await trio.sleep(1)
+        assert [event.call_id for event in bench.ended()] == ["in-1"]
+        assert bench.port.of(c.HangUp) == [c.HangUp(call_id="in-1", caller=False)]
+        assert [call.id for call in bench.switchboard.calls] == ["in-2"]

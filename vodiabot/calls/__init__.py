@@ -7,6 +7,7 @@ deadlines, media news and plugins' commands go, and one task that acts on them b
 from .call import Call
 from .handler import Handler
 from .limits import DialGuard
-from .switchboard import Route, Settings, Switchboard
+from .settings import Route, Settings
+from .switchboard import Switchboard
 
 __all__ = ["Call", "DialGuard", "Handler", "Route", "Settings", "Switchboard"]

@@ -6,54 +6,28 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
 
-import msgspec
 import structlog
 import trio
 
 from .. import events
-from ..errors import Busy, CallEnded, ConnectionLost, DialFailed, NoAnswer, NotAllowed, Rejected
+from ..errors import CallEnded, ConnectionLost, NotAllowed
 from ..ports import CommandPort, MediaPort
 from ..protocol import commands, steps
 from ..protocol import messages as m
 from ..protocol.dialects import Dialect
-from ..protocol.dialog import Dialog, State
+from ..protocol.dialog import Dialog
 from .call import Call, Party
-from .handler import Handler, refuse_or_fall_back, run_handler
+from .handler import refuse_or_fall_back, run_handler
 from .leg import Leg
 from .limits import DialGuard
 from .matching import Matcher
 from .numbers import normalise
 from .queue import Entry, Frame, Reconciled, SocketLost
+from .settings import Publish, Route, Settings
+from .view import LegAndCall, dial_error
 
 log = structlog.get_logger(__name__)
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """Which handler an incoming call goes to."""
-
-    plugin: str
-    handler: Handler | None
-    """None: its plugin is not to be had now, so the fallback counts."""
-    fallback: str = ""
-
-
-class Publish(Protocol):
-    """Hands an event to the plugins; never blocks."""
-
-    def __call__(self, *, call: Call, event: events.Event) -> None: ...
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the switchboard needs of bot.toml."""
-
-    extension: str
-    domain: str = ""
-    max_calls: int = 30
-    unrouted: str = "ignore"
-    wrap_up: float = 30.0
-    ring_timeout: float | None = None
 
 
 class Switchboard:
@@ -82,10 +56,10 @@ class Switchboard:
         self._on_other_dialect = on_other_dialect
         self._wall = wall
         self._legs: dict[str, Leg] = {}
-        self._views: dict[Leg, _View] = {}
+        self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
         self._reconciling: set[Leg] = set()
-        self._matcher: Matcher[_View] = Matcher()
+        self._matcher: Matcher[LegAndCall] = Matcher()
         self._draining = False
         self._log = log.bind(extension=settings.extension)
 
@@ -156,7 +130,7 @@ class Switchboard:
             await leg.ask(steps.WantDial())
             await leg.answered_or_ended.wait()
             if leg.answered is None:
-                raise _dial_error(leg)
+                raise dial_error(leg)
             yield call
         finally:
             with trio.CancelScope(shield=True):
@@ -256,13 +230,15 @@ class Switchboard:
             guard=lambda to: self._guard.check(to, trio.current_time()),
         )
         self._legs[dialog.call_id] = leg
-        self._views[leg] = _View(leg, call)
+        self._views[leg] = LegAndCall(leg, call)
         self._nursery.start_soon(self._live, leg)
         return leg, call
 
     async def _live(self, leg: Leg) -> None:
         try:
             await leg.run()
+        except Exception:  # noqa: BLE001 - whatever it is, it must not take the other calls down; it is told whole
+            self._log.exception("a mistake of ours has ended this call; the others go on", call=leg.id)
         finally:
             self._matcher.forget(self._views.pop(leg))
             self._reconciling.discard(leg)
@@ -370,50 +346,3 @@ class Switchboard:
             leg.post(Reconciled(leg in seen))
             if leg in seen:
                 self._reconciling.discard(leg)
-
-
-class _View:
-    """What matching sees of a leg."""
-
-    def __init__(self, leg: Leg, call: Call) -> None:
-        self.leg = leg
-        self.call = call
-
-    @property
-    def call_ids(self) -> frozenset[str]:
-        return frozenset(self.leg.dialog.aliases)
-
-    @property
-    def local(self) -> str:
-        return self.call.extension
-
-    @property
-    def remote_number(self) -> str:
-        return self.call.remote.number
-
-    @property
-    def started(self) -> float:
-        return self.leg.started
-
-    @property
-    def may_be_listed(self) -> bool:
-        """The PBX can't list a call that it has not been told of, and one that is over is on its way out."""
-        return self.leg.ended is None and self.leg.dialog.state not in (State.NEW, State.DIALING)
-
-
-def _dial_error(leg: Leg) -> Exception:
-    end = leg.end
-    assert end is not None
-    match end.reason:
-        case "busy":
-            return Busy(f"{leg.dialog.to} is busy")
-        case "no_answer" | "cancelled":
-            return NoAnswer(f"{leg.dialog.to} did not answer")
-        case "rejected":
-            return Rejected(end.code or 500)
-        case "connection_lost":
-            return ConnectionLost("the connection to the PBX was lost while it rang")
-    return DialFailed(f"the call to {leg.dialog.to} failed: {end.reason}" + (f" ({end.code})" if end.code else ""))
-
-
-

@@ -1,0 +1,37 @@
+"""What a switchboard is told of the house around it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from .. import events
+from .call import Call
+from .handler import Handler
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Which handler an incoming call goes to."""
+
+    plugin: str
+    handler: Handler | None
+    """None: its plugin is not to be had now, so the fallback counts."""
+    fallback: str = ""
+
+
+class Publish(Protocol):
+    """Hands an event to the plugins; never blocks."""
+
+    def __call__(self, *, call: Call, event: events.Event) -> None: ...
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the switchboard needs of bot.toml."""
+
+    extension: str
+    domain: str = ""
+    max_calls: int = 30
+    unrouted: str = "ignore"
+    wrap_up: float = 30.0
+    ring_timeout: float | None = None

@@ -1,0 +1,52 @@
+"""A leg and its call, as the switchboard keeps them and as matching sees them."""
+
+from __future__ import annotations
+
+from ..errors import Busy, ConnectionLost, DialFailed, NoAnswer, Rejected
+from ..protocol.dialog import State
+from .call import Call
+from .leg import Leg
+
+
+class LegAndCall:
+    """What matching sees of a leg."""
+
+    def __init__(self, leg: Leg, call: Call) -> None:
+        self.leg = leg
+        self.call = call
+
+    @property
+    def call_ids(self) -> frozenset[str]:
+        return frozenset(self.leg.dialog.aliases)
+
+    @property
+    def local(self) -> str:
+        return self.call.extension
+
+    @property
+    def remote_number(self) -> str:
+        return self.call.remote.number
+
+    @property
+    def started(self) -> float:
+        return self.leg.started
+
+    @property
+    def may_be_listed(self) -> bool:
+        """The PBX can't list a call that it has not been told of, and one that is over is on its way out."""
+        return self.leg.ended is None and self.leg.dialog.state not in (State.NEW, State.DIALING)
+
+
+def dial_error(leg: Leg) -> Exception:
+    end = leg.end
+    assert end is not None
+    match end.reason:
+        case "busy":
+            return Busy(f"{leg.dialog.to} is busy")
+        case "no_answer" | "cancelled":
+            return NoAnswer(f"{leg.dialog.to} did not answer")
+        case "rejected":
+            return Rejected(end.code or 500)
+        case "connection_lost":
+            return ConnectionLost("the connection to the PBX was lost while it rang")
+    return DialFailed(f"the call to {leg.dialog.to} failed: {end.reason}" + (f" ({end.code})" if end.code else ""))
