@@ -106,7 +106,11 @@ class Lab:
 
     def hears(self, call_id: str) -> str:
         """What a leg hears: `tone 1000.0`, `music`, or "46" for what that extension says."""
-        feed: str = self.leg(call_id)["hears"]
+        leg = self.leg(call_id)
+        feed: str = leg["hears"]
+        told = [effect.feed for effect in self.media_of(e.SetFeed) if effect.leg == leg["id"]]
+        assert told, "the shell was told"
+        assert type(told[-1]).__name__.lower() == feed.partition(" ")[0]
         source = [leg["user"] for leg in self.legs if feed == f"fromleg {leg['id']}"]
         return source[0] if source else feed
 

@@ -44,6 +44,7 @@ def test_modern_makes_an_offer_of_its_own() -> None:
     assert lab.media_of(e.MakeAnswer) == [], "our SDP is not used"
     anna.say("ice-candidate", callid="c1", candidate={"candidate": "candidate:1 1 udp 1 192.0.2.9 9 typ host"})
     assert lab.media_of(e.AddCandidate) == [], "nor are its candidates"
+    assert (lab.hears("c1"), lab.hears(bruno.invite()["callid"])) == ("ringback", "silence")
     bruno.say("sip-ringing", callid=bruno.invite()["callid"])
     offer = next(frame for frame in anna.frames if "sdp" in frame)
     assert (offer["code"], offer["sdp"]["type"], offer["callid"]) == (183, "offer", "c1")
@@ -266,6 +267,19 @@ def test_nobody_answers() -> None:
     assert not lab.calls
 
 
+@BOTH
+def test_a_long_call_does_not_end_by_itself(dialect: str) -> None:
+    lab = Lab(config(dialect))
+    anna, bruno = conversation(lab)
+    anna.dial("600", "c2")
+    anna.answer("c2")
+    for _ in range(200):
+        lab.wait(30)
+        for client in (anna, bruno):
+            client.say("avoid-disconnect")
+    assert len(lab.legs) == 3
+
+
 # --- giving up, hanging up -------------------------------------------------------------------------------------------
 
 
@@ -385,6 +399,22 @@ def test_a_leg_is_its_own_users_alone() -> None:
     other.say("sip-bye", callid="mine")
     assert len(lab.legs) == 1
     assert "there is no call" in lab.logged("warning")[-1]
+
+
+def test_who_has_ended_a_call_says_no_more_of_it() -> None:
+    lab = Lab()
+    client = fresh(lab)
+    client.say("sip-bye", callid="mine")
+    for late in ("ice-candidate", "sip-bye", "sip-ack"):
+        client.say(late, callid="mine", candidate=None)
+    assert lab.logged("warning") == [], "these may cross"
+    client.say("wrtc-hold", callid="mine", holdcmd="sendonly")
+    assert "is over" in lab.logged("warning")[-1]
+    other = lab.client("47")
+    client.dial("47", "c2")
+    other.say("sip-busy")
+    other.say("sip-ringing")
+    assert len(lab.logged("warning")) == 2
 
 
 def test_an_invite_can_not_be_answered_before_it_is_sent() -> None:

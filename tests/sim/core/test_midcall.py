@@ -82,6 +82,23 @@ def test_who_is_held_may_be_told_by_an_offer(useragent: str) -> None:
     assert lab.logged("warning") == []
 
 
+def test_candidates_of_a_peer_connection_that_is_gone_are_not_sent() -> None:
+    lab = Lab(config("classic"), media=False)
+    anna = lab.client("46")
+
+    def media(*news: e.MediaNews) -> None:
+        for one in news:
+            lab.do(lambda now, one=one: lab.pbx.news(now, one))  # type: ignore[misc]
+
+    anna.dial("600")
+    media(e.AnswerReady("leg1", 1, "v=0\r\n"))
+    anna.say("wrtc-hold", callid="c1", holdcmd="sendrecv", sdp=OFFER)
+    media(e.CandidateReady("leg1", 2, "candidate:second"))
+    anna.say("wrtc-hold", callid="c1", holdcmd="sendrecv", sdp=OFFER)
+    media(e.AnswerReady("leg1", 3, "v=0\r\n"), e.CandidateReady("leg1", 3, "candidate:third"))
+    assert anna.of("candidate") == ["candidate:third"]
+
+
 def test_hold_before_the_pick_up_is_refused() -> None:
     lab = Lab()
     anna, _ = lab.client("46"), lab.client("47")

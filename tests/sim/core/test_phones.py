@@ -70,6 +70,7 @@ def test_it_hears_services_and_gives_up(dialect: str) -> None:
     assert phone.hears == e.Tone(1000.0)
     lab.wait(5)
     assert phone.state == "up", "it answers new offers"
+    assert phone.call_id.startswith("pbx-"), "and knows the name that the PBX gave the call"
     lab.do(phone.hang_up)
     lab.do(lambda now: phone.dial(now, number("no-answer")))
     assert phone.state == "calling"
@@ -118,6 +119,15 @@ def test_a_second_call_gets_486() -> None:
     two.dial("46", "c2")
     assert two.codes[-1] == 486
     assert phone.state == "up"
+
+
+def test_two_phones_of_an_extension() -> None:
+    lab = Lab()
+    bot, one, two = lab.client("45"), lab.phone("46"), lab.phone("46")
+    bot.dial("46")
+    assert (one.state, two.state) == ("ringing", "ringing")
+    lab.do(two.answer)
+    assert (one.state, two.state) == ("idle", "up")
 
 
 def test_it_transfers() -> None:
@@ -214,8 +224,10 @@ def test_accept_hold_and_clear() -> None:
     assert (desk.state, responses(page, "accept-call")) == ("up", [200])
     assert page.of("cancel")
     bruno.answer("c1")
+    page.say("own-calls", subscribe=True)
     page.say("hold-call", id=call)
     assert lab.hears("c1") == "music"
+    assert (page.entry() or {})["state"] == "holding"
     page.say("hold-call", id=call)
     assert lab.hears("c1") == "silence"
     page.say("clear-call", id=call, connected="true")
@@ -224,6 +236,15 @@ def test_accept_hold_and_clear() -> None:
     page.say("clear-call", id=lab.calls[0]["id"], connected="false")
     page.say("clear-call", id=lab.calls[0]["id"], connected="false")
     assert bruno.codes[-1] == 486
+
+
+def test_a_call_that_rings_can_not_be_held() -> None:
+    lab = Lab()
+    page, bruno = lab.client("46"), lab.client("47")
+    bruno.dial("46")
+    page.say("hold-call", id=lab.calls[0]["id"])
+    assert "the call is offered" in lab.logged("warning")[-1]
+    assert not any(leg["held"] for leg in lab.legs)
 
 
 def test_a_client_can_not_be_made_to_answer() -> None:

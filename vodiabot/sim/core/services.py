@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..config import Service
 from . import calls, offers
-from .effects import Busy, Echo, Feed, File, Nothing, Ringback, Tone
+from .effects import Busy, Echo, Feed, File, Nothing, Tone
 from .ending import end, refuse, watch_media
 from .model import Call, Leg, LegState
 from .world import World
@@ -61,7 +61,6 @@ def take_over(world: World, call: Call, service: Service, *, at_once: bool = Fal
     if at_once or service.kind not in ("no-answer", "ring", "early"):
         talk(world, call)
         return
-    call.service_feed = Ringback()
     if service.kind == "no-answer":
         calls.expire_ringing(world, call)
     else:
@@ -93,7 +92,6 @@ def _direct(world: World, call: Call, leg: Leg, service: Service) -> None:
 
 
 def _ring(world: World, call: Call, leg: Leg, service: Service) -> None:
-    call.service_feed = Ringback()
     calls.proceed(world, leg)
     if service.kind == "ring":
         after(world, call, service.seconds, lambda: talk(world, call))
@@ -102,7 +100,6 @@ def _ring(world: World, call: Call, leg: Leg, service: Service) -> None:
 
 
 def _early(world: World, call: Call, leg: Leg, service: Service) -> None:
-    call.service_feed = Ringback()
     calls.proceed(world, leg, 183)
     after(world, call, service.seconds, lambda: talk(world, call))
 

@@ -66,7 +66,6 @@ def _go(world: World, call: Call, to: str) -> None:
     left = next((leg for leg in call.legs if not leg.ended), None)
     if left is not None:
         call.from_number = left.user
-        call.service_feed = None
     elif call.service is not None:
         call.from_number = call.service.number
     call.from_name = world.name_of(call.from_number)
