@@ -10,4 +10,5 @@ if ! command -v chromium >/dev/null 2>&1; then
         apt_install chromium
     fi
 fi
-exec .venv/bin/python -m pytest "$@"
+# two at a time: most of a test of audio or of a page is waiting
+exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
