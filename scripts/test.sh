@@ -14,8 +14,8 @@ pytest=".venv/bin/python -m pytest"
 if [ $# -gt 0 ]; then
     exec $pytest "$@"
 fi
-# What computes or waits for a page runs two at a time. What sends audio in real time runs alone, or the tests would
+# What only computes runs two at a time. What sends audio in real time, a page too, runs alone, or the tests would
 # measure each other.
-audio="tests/e2e tests/media tests/sim/server"
+audio="tests/browser tests/e2e tests/media tests/sim/server"
 $pytest -n 2 --dist loadfile $(printf -- '--ignore=%s ' $audio) tests
 exec $pytest $audio
