@@ -56,7 +56,6 @@ def after(world: World, call: Call, seconds: float, work: Callable[[], None]) ->
 
 def take_over(world: World, call: Call, service: Service, *, at_once: bool = False) -> None:
     """A party that was transferred to a service: it may ring first, unless it has talked already."""
-    leave(call)
     call.service = service
     if at_once or service.kind not in ("no-answer", "ring", "early"):
         talk(world, call)
