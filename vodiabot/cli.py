@@ -41,9 +41,12 @@ def main() -> None:
     app()
 
 
-def _finish(work: Callable[[], int], *, debug: bool) -> None:
-    """Run a verb: its exit code, or one or two plain lines for what went wrong."""
-    logs.set_up(debug=debug)
+def _finish(work: Callable[[], int], *, debug: bool, log: bool = True) -> None:
+    """Run a verb: its exit code, or one or two plain lines for what went wrong.
+
+    `log`: False where these lines say it all, so that nothing else is written but with `--debug`.
+    """
+    logs.set_up(debug=debug, silent=not log)
     try:
         code = work()
     except ConfigError as exc:
@@ -104,7 +107,7 @@ def check(
     from .verbs.check import check as work
 
     connection = Connection(config, url, domain, user, password_env, dialect)
-    _finish(lambda: work(connection, online=online, as_json=as_json), debug=debug)
+    _finish(lambda: work(connection, online=online, as_json=as_json), debug=debug, log=False)
 
 
 @app.command()
@@ -129,11 +132,15 @@ def call(
     play: Annotated[Path | None, typer.Option("--play", metavar="F.wav", help="Play a file.")] = None,
     record: Annotated[Path | None, typer.Option("--record", metavar="F.wav", help="Record the other side.")] = None,
     dtmf: Annotated[str, typer.Option("--dtmf", metavar="12#", help="Send digits.")] = "",
-    duration: Annotated[float | None, typer.Option("--duration", metavar="S", help="Hang up after S seconds.")] = None,
+    duration: Annotated[
+        float | None, typer.Option("--duration", metavar="S", min=0, help="Hang up after S seconds.")
+    ] = None,
     codec: Annotated[
         list[str] | None, typer.Option("--codec", help="opus, PCMU, PCMA or G722, instead of [media] codecs.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option("--timeout", metavar="S", help="Let it ring for S seconds.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="S", min=0, help="Let it ring for S seconds.")
+    ] = None,
     as_json: AsJson = False,
     config: File = None,
     url: Url = None,
@@ -153,7 +160,7 @@ def call(
         settings = configuration(Connection(config, url, domain, user, password_env, dialect))
         return execute(lambda: work(settings, wishes, as_json=as_json), debug=debug)
 
-    _finish(go, debug=debug)
+    _finish(go, debug=debug, log=False)
 
 
 @app.command()

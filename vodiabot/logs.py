@@ -14,6 +14,9 @@ import structlog
 SHORTEST_SECRET = 5
 """Characters; a shorter one would blank out half of the log, and so tell itself."""
 
+NOTHING = logging.CRITICAL
+"""A level that no line of ours has."""
+
 SECRETS_KEPT = 500
 """A new session id comes with every connect; a password is told again each time, so it is always among the latest."""
 
@@ -63,10 +66,13 @@ def hiding() -> Callable[[str], None]:
     return lambda secret: None
 
 
-def set_up(*, debug: bool = False, stream: TextIO | None = None) -> None:
-    """Configure structlog and the standard library's logging. Called once, by the command line."""
+def set_up(*, debug: bool = False, silent: bool = False, stream: TextIO | None = None) -> None:
+    """Configure structlog and the standard library's logging. Called once, by the command line.
+
+    `silent`: nothing is written unless `debug`, for verbs whose own lines say it all.
+    """
     out = sys.stderr if stream is None else stream
-    level = logging.DEBUG if debug else logging.INFO
+    level = logging.DEBUG if debug else NOTHING if silent else logging.INFO
     redactor = Redactor()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -79,7 +85,7 @@ def set_up(*, debug: bool = False, stream: TextIO | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    _quiet_libraries(out, debug, redactor)
+    _quiet_libraries(out, logging.INFO if debug else max(level, logging.WARNING), redactor)
 
 
 def _rendering(out: TextIO) -> list[structlog.typing.Processor]:
@@ -89,7 +95,7 @@ def _rendering(out: TextIO) -> list[structlog.typing.Processor]:
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
-def _quiet_libraries(out: TextIO, debug: bool, redactor: Redactor) -> None:
+def _quiet_libraries(out: TextIO, level: int, redactor: Redactor) -> None:
     """Libraries log through `logging`: warnings only, or all of it with --debug, one form for both."""
     handler = logging.StreamHandler(out)
     handler.setFormatter(_CleanFormatter(redactor))
@@ -97,4 +103,4 @@ def _quiet_libraries(out: TextIO, debug: bool, redactor: Redactor) -> None:
     for old in list(root.handlers):
         root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(logging.INFO if debug else logging.WARNING)
+    root.setLevel(level)

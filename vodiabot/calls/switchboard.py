@@ -193,6 +193,8 @@ class Switchboard:
     def _place(self, to: str, timeout: float | None, codecs: tuple[str, ...] | None) -> tuple[Leg, Call]:
         if self._nursery is None or self._draining:
             raise NotAllowed("the bot is leaving, no new calls")
+        if not normalise(to):
+            raise NotAllowed(f"{to!r} is no number to call")
         if len(self.calls) >= self._settings.max_calls:
             raise NotAllowed(f"[media] max_calls = {self._settings.max_calls} are up")
         dialect, guessed = self._dialect()

@@ -16,10 +16,7 @@ from ..bot import Bot
 from ..calls import Call
 from ..config import Config
 from ..errors import Busy, CallEnded, DialError, NoAnswer, Rejected, VodiabotError
-from .common import DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
-
-CONNECT_TIMEOUT = 15.0
-"""Seconds for login and socket before the call is given up: the login's own limit of 10 and some for the socket."""
+from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,14 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
     outcome = Outcome()
     config = _for_one_call(config, wishes)
     bot = Bot(config, plugins=(), media=media_of(config), make_session=make_session)
+    attempt = trio.CancelScope()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
+        nursery.start_soon(on_signals, attempt.cancel)
         await nursery.start(bot.run)
-        await _attempt(bot, wishes, outcome)
+        with attempt:
+            await _attempt(bot, wishes, outcome)
+        if attempt.cancelled_caught and not outcome.answered:
+            outcome.error = "interrupted"
         bot.drain()
         nursery.cancel_scope.cancel()
     _print(wishes, outcome, as_json)
@@ -72,6 +73,8 @@ def _for_one_call(config: Config, wishes: Wishes) -> Config:
 
 
 async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
+    """The call; what became of it is in `outcome` also if it was interrupted."""
+    living: Call | None = None
     try:
         await bot.wait_up(CONNECT_TIMEOUT)
         began = monotonic()
@@ -79,11 +82,13 @@ async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
             outcome.answered, outcome.code = True, 200
             outcome.setup_ms = round((monotonic() - began) * 1000)
             await _talk(living, wishes, outcome)
-        _count(living, outcome)
     except DialError as exc:
         outcome.code, outcome.error = _code_of(exc), str(exc)
     except VodiabotError as exc:
         outcome.error = str(exc)
+    finally:
+        if living is not None:
+            _count(living, outcome)
 
 
 async def _talk(living: Call, wishes: Wishes, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 
 from ..config import Config
-from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem
+from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem, UsageError
 from ..sim.config import parse as parse_sim
 from .common import DONE, FAILED, USAGE, Connection, configuration, make_session, plugins_of, say, say_error
 
@@ -52,7 +52,7 @@ async def _logins(config: Config) -> list[str]:
         session = make_session(config.pbx, extension)
         try:
             await session.login_once()
-        except (LoginRefused, ConnectionLost) as exc:
+        except (LoginRefused, ConnectionLost, UsageError) as exc:
             failures.append(f"extension {extension.user}: {exc}")
     return failures
 

@@ -25,6 +25,9 @@ from ..session import Session
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes of the contract."""
 
+CONNECT_TIMEOUT = 15.0
+"""Seconds for login and socket before it is given up: the login's own limit of 10 and some for the socket."""
+
 DEFAULT_FILE = Path("bot.toml")
 
 
@@ -111,11 +114,19 @@ def report(exc: BaseException) -> int:
         raise exc
     if isinstance(exc, KeyboardInterrupt):
         return FAILED
+    if isinstance(exc, BrokenPipeError):
+        return _unread()
     if isinstance(exc, VodiabotError | OSError):
         say_error(str(exc))
         return USAGE if isinstance(exc, UsageError) else FAILED
     say_error(f"internal error: {type(exc).__name__}: {exc}")
     say_error("please report it; --debug shows where it happened")
+    return FAILED
+
+
+def _unread() -> int:
+    """Nobody reads what we print any more, as after `vodiabot tail | head`: the end, and nothing to complain of."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains on its way out
     return FAILED
 
 

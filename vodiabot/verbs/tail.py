@@ -10,18 +10,22 @@ import trio
 from .. import events
 from ..bot import Bot
 from ..config import Config
-from .common import DONE, make_session, media_of, on_signals, say
+from .common import CONNECT_TIMEOUT, DONE, make_session, media_of, on_signals, say
 
 
 async def tail(config: Config, *, as_json: bool, raw: bool) -> int:
-    """Until SIGTERM or Ctrl-C. It does not register, so it takes no calls."""
+    """Until SIGTERM or Ctrl-C. It does not register, so it takes no calls.
+
+    Raises LoginRefused and ConnectionLost for the first connect only; later on it connects again, as every bot does.
+    """
     listening = tuple(msgspec.structs.replace(e, register=False) for e in config.extensions)
     config = msgspec.structs.replace(config, extensions=listening, routes=())
     bot = Bot(config, media=media_of(config), make_session=make_session)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_signals, nursery.cancel_scope.cancel)
         async with bot.events() as stream:
-            nursery.start_soon(bot.run)
+            await nursery.start(bot.run)
+            await bot.wait_up(CONNECT_TIMEOUT)
             async for event in stream:
                 _print(event, as_json, raw)
     return DONE
