@@ -20,17 +20,20 @@ from vodiabot.testing.wire import End, Wire
 
 
 class RecordedPort:
-    """Takes commands; `alive` False: as a session without a socket."""
+    """Takes commands; `alive` False: as a session without a socket; `stuck`: as one that takes nothing."""
 
     def __init__(self) -> None:
         self.sent: list[c.Command] = []
         self.alive = True
+        self.stuck = False
         self._news = trio.Event()
 
     async def send(self, command: c.Command) -> None:
         await trio.lowlevel.checkpoint()
         if not self.alive:
             raise ConnectionLost("the socket is not up")
+        if self.stuck:
+            await trio.sleep_forever()
         self.sent.append(command)
         self._news.set()
 

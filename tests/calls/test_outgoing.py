@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
 
+from vodiabot.calls import Call
 from vodiabot.errors import Busy, CallEnded, ConnectionLost, NoAnswer, NotAllowed, Rejected, TransferFailed
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
@@ -169,6 +173,52 @@ async def test_an_answered_call_outlives_the_socket_while_its_audio_does(autojum
             bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
             bench.switchboard.deliver(m.CallState(calls=(), whole=True))
             bench.switchboard.deliver(m.CallState(calls=(), whole=True))
+            await call.sleep(20)
+        assert call.reason == "hangup"
+
+
+@pytest.mark.parametrize("act", [Call.hold, Call.mute, Call.record_on_pbx])
+async def test_what_is_asked_while_the_socket_is_away_fails(act: Callable[..., Any], autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+            bench.port.alive = False
+            with pytest.raises(ConnectionLost):
+                await act(call)
+            assert call.state != "ended"
+
+
+async def test_what_is_on_its_way_when_the_bot_is_cancelled_is_let_go(autojump_clock: MockClock) -> None:
+    outcome: list[type[Exception]] = []
+
+    async def hold(call: Call) -> None:
+        try:
+            await call.hold()
+        except CallEnded as exc:
+            outcome.append(type(exc))
+
+    async with trio.open_nursery() as outer, running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+            bench.port.stuck = True
+            outer.start_soon(hold, call)
+            await trio.sleep(1)
+    assert outcome == [CallEnded]
+
+
+async def test_the_first_lists_after_a_reconnect_find_a_call_again_and_end_none(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+            bench.switchboard.socket_lost()
+            for entries in ((), (), (m.CallEntry(id=call.id, state="connected"),), ()):
+                bench.switchboard.deliver(m.CallState(calls=entries, whole=True))
+            bench.switchboard.socket_back()
+            for _ in range(2):
+                bench.switchboard.deliver(m.CallState(calls=(), whole=True))
             await call.sleep(20)
         assert call.reason == "hangup"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import structlog
 import trio
@@ -20,7 +21,7 @@ from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import Dialog
 from .media_worker import MediaWorker, news_of
-from .queue import Asked, Entry, Frame, Item, News, Reconciled, SendFailed, SocketLost
+from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketLost
 
 QUEUE = 1000
 """Items that may wait for a leg. It takes microseconds an item, so a full queue means a PBX gone mad."""
@@ -39,14 +40,29 @@ log = structlog.get_logger(__name__)
 CONNECTION_LOST = "connection lost"
 """How the dialog settles what was on its way when the socket died."""
 
-# intents that are over as soon as the dialog has taken them; the others wait for Settled
+# intents that the dialog settles later on; the others are over as soon as it has taken them
 _SETTLED_LATER: dict[type[steps.Intent], str] = {
     steps.WantAnswer: "answer",
-    steps.WantHold: "hold",
     steps.WantResume: "resume",
     steps.WantTransfer: "transfer",
     steps.WantJoin: "join",
 }
+
+# the PBX tells no result of these, so they are over when they are sent, and fail where they can't be
+_OVER_WHEN_SENT = (steps.WantHold, steps.WantMute, steps.WantPbxRecording)
+
+
+@dataclass
+class _Outgoing:
+    """A command on its way, and who waits until it is sent."""
+
+    command: Command
+    reply: Reply | None = None
+
+    def settle(self, error: BaseException | None) -> None:
+        if self.reply is not None:
+            self.reply.settle(error)
+
 
 
 class Leg:
@@ -73,7 +89,8 @@ class Leg:
         self._on_fact = on_fact
         self._wall = wall
         self._put, self._take = trio.open_memory_channel[Item](QUEUE)
-        self._out_put, self._out_take = trio.open_memory_channel[Command](QUEUE)
+        self._out_put, self._out_take = trio.open_memory_channel[_Outgoing](QUEUE)
+        self._last_out: _Outgoing | None = None
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
@@ -193,6 +210,7 @@ class Leg:
         name = _SETTLED_LATER.get(type(intent))
         if name is not None:
             self._waiting.setdefault(name, []).append(asked)
+        self._last_out = None
         try:
             self._act(lambda now: self.dialog.intend(intent, now))
         except IllegalMove as exc:
@@ -200,7 +218,9 @@ class Leg:
                 self._waiting[name].remove(asked)
             reply.settle(exc)
         else:
-            if name is None:
+            if isinstance(intent, _OVER_WHEN_SENT) and self._last_out is not None:
+                self._last_out.reply = reply
+            elif name is None:
                 reply.settle()
 
     def _act(self, feed: Callable[[float], list[steps.Step]]) -> None:
@@ -212,7 +232,8 @@ class Leg:
     def _carry_out(self, step: steps.Step) -> None:
         match step:
             case steps.Send(command=command):
-                self._out_put.send_nowait(command)
+                self._last_out = _Outgoing(command)
+                self._out_put.send_nowait(self._last_out)
             case steps.Happened(fact=fact):
                 self._happened(fact)
             case steps.Settled():
@@ -271,15 +292,20 @@ class Leg:
     # --- workers -----------------------------------------------------------------------------------------------------
 
     async def _send_commands(self) -> None:
-        async for command in self._out_take:
-            await self._send(command)
+        async for outgoing in self._out_take:
+            await self._send(outgoing)
 
-    async def _send(self, command: Command) -> None:
+    async def _send(self, outgoing: _Outgoing) -> None:
         try:
-            await self._commands.send(command)
+            await self._commands.send(outgoing.command)
         except ConnectionLost as exc:
-            self._log.warning("a command was not sent", command=type(command).__name__, why=str(exc))
+            self._log.warning("a command was not sent", command=type(outgoing.command).__name__, why=str(exc))
+            outgoing.settle(exc)
             self.post(SendFailed(exc))
+        else:
+            outgoing.settle(None)
+        finally:
+            outgoing.settle(self.gone())  # cancelled: the leg is torn down
 
     async def _tear_down(self) -> None:
         """What is left when the task ends or was cancelled: last commands, the audio, whoever waits."""
@@ -296,14 +322,17 @@ class Leg:
 
     async def _send_rest(self) -> None:
         self._out_put.close()
-        async for command in self._out_take:
-            await self._send(command)
+        async for outgoing in self._out_take:
+            await self._send(outgoing)
 
     def _refuse_rest(self) -> None:
         self._put.close()
         with suppress(trio.EndOfChannel):
             while True:
                 _refuse(self._take.receive_nowait(), self.gone())
+        with suppress(trio.EndOfChannel):
+            while True:
+                self._out_take.receive_nowait().settle(self.gone())
 
 
 def _error_of(settled: steps.Settled, intent: steps.Intent) -> Exception | None:

@@ -59,6 +59,7 @@ class Switchboard:
         self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
         self._reconciling: set[Leg] = set()
+        self._socket_up = True
         self._matcher: Matcher[LegAndCall] = Matcher()
         self._draining = False
         self._log = log.bind(extension=settings.extension)
@@ -100,11 +101,12 @@ class Switchboard:
         """The session's socket is gone; answered calls go on while their audio does."""
         for leg in self._views:
             leg.post(SocketLost())
-        self._reconciling.clear()
+        self._socket_up = False
+        self._reconciling = {leg for leg in self._views if leg.ended is None}
 
     def socket_back(self) -> None:
-        """The session is up again; what the PBX now lists is compared with what we hold."""
-        self._reconciling = {leg for leg in self._views if leg.ended is None}
+        """The session is up again; what the PBX lists from now on is whole enough to miss a call of ours in it."""
+        self._socket_up = True
 
     async def drain(self, timeout: float) -> None:
         """No new calls; running ones may go on for `timeout` seconds, then are hung up. Returns when none is left."""
@@ -344,7 +346,9 @@ class Switchboard:
             self._reconcile(seen)
 
     def _reconcile(self, seen: set[Leg]) -> None:
+        """The first lists after a reconnect come before the session is up, one for each subscription: who is in any of
+        them is found again."""
         for leg in list(self._reconciling):
-            leg.post(Reconciled(leg in seen))
-            if leg in seen:
-                self._reconciling.discard(leg)
+            if leg in seen or self._socket_up:
+                leg.post(Reconciled(leg in seen))
+        self._reconciling -= seen
