@@ -7,6 +7,7 @@ the first, `session/` the second. All coroutines are awaited on the trio side.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,7 +50,18 @@ class DtmfReceived(msgspec.Struct, frozen=True):
     digit: str
 
 
-MediaEvent = LocalCandidate | MediaUp | MediaLost | DtmfReceived
+class FarSideSilent(msgspec.Struct, frozen=True):
+    """The call is up and should be heard, but no audio packet came for `seconds`: one-way audio. Told once, then only
+    after FarSideHeard again."""
+
+    seconds: float
+
+
+class FarSideHeard(msgspec.Struct, frozen=True):
+    """Audio packets come again after FarSideSilent."""
+
+
+MediaEvent = LocalCandidate | MediaUp | MediaLost | DtmfReceived | FarSideSilent | FarSideHeard
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,16 +75,31 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters of one leg's audio, over all its generations."""
+    """Counters of one leg's audio, over all its generations. What was not measured (yet) is None."""
 
     codec: str = ""
     packets_sent: int = 0
     packets_received: int = 0
     packets_lost: int = 0
+    """Of the other side's, by their sequence numbers."""
+    packets_late: int = 0
+    """That came after their time was played, and were left out."""
+    concealed: float = 0.0
+    """Seconds of audio that were made up because nothing was there to be played."""
     jitter: float | None = None
-    """Seconds."""
+    """Seconds, of the packets that we receive (RFC 3550, section 6.4.1)."""
+    delay: float | None = None
+    """Seconds that received audio waits in the jitter buffer, now."""
     round_trip: float | None = None
-    """Seconds."""
+    """Seconds, from the other side's RTCP reports."""
+    far_lost: float | None = None
+    """Part (0 to 1) of our packets that the other side lost, from its latest RTCP report."""
+    far_jitter: float | None = None
+    """Seconds, of our packets at the other side, from its latest RTCP report."""
+    silent_for: float | None = None
+    """Seconds since the last audio packet came; None before the audio is up."""
+    mos: float | None = None
+    """Estimated mean opinion score of what we hear, 1 to 4.5 (E-model, ITU-T G.107)."""
 
 
 # --- what calls ask of media -----------------------------------------------------------------------------------------
@@ -107,8 +134,9 @@ class MediaLeg(Protocol):
     def set_muted(self, muted: bool) -> None:
         """True: send silence in place of what plays. Does not block."""
 
-    async def play(self, source: Any) -> None:
-        """Play a path or a Source; returns when its last sample has been sent. Cancelling stops it within a frame.
+    async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
+        """Play a path, a URL or a Source; returns when its last sample has been sent. Cancelling stops it within a
+        frame. Several at once are mixed. `gain` in dB; `fade_in`, and `fade_out` when it is cancelled, in seconds.
 
         Raises SourceError if it can't be read, CallEnded when the leg is closed meanwhile.
         """
@@ -123,11 +151,17 @@ class MediaLeg(Protocol):
         max_seconds: float | None = None,
         silence: float | None = None,
         stop_on: str = "",
+        stereo: bool = False,
     ) -> Recording:
         """Record what the other side says until the leg closes or one of the conditions holds, then close the file.
+        `.wav`, or `.ogg` and `.opus` for Ogg/Opus. `stereo`: the other side left, we right, aligned in time.
 
         A cancelled `record` leaves a complete file of what was heard so far. Raises SourceError if it can't be written.
         """
+
+    def audio(self, *, rate: int = 16000, frames: int = 50) -> AbstractAsyncContextManager[MediaAudio]:
+        """The audio itself, for a plugin that works on samples. `rate` in Hz; `frames` of 20 ms may wait in either
+        direction. Raises CallEnded if the leg is closed, UsageError for a rate below 8000 or above 48000."""
 
     def stats(self) -> MediaStats:
         """Counters up to now; after `aclose` the last ones. Does not block."""
@@ -136,8 +170,47 @@ class MediaLeg(Protocol):
         """Close everything; playing and recording end. Idempotent. Leaves no task, socket or peer connection behind."""
 
 
+class MediaAudio(Protocol):
+    """An open door to the audio of a leg. A frame is 20 ms of mono samples, int16 in native byte order, as bytes."""
+
+    rate: int
+    """Hz, both ways."""
+    lost_in: int
+    """Frames of the other side that were dropped because `receive` was not called in time: the oldest go first."""
+
+    async def receive(self) -> bytes:
+        """The next frame of the other side: one each 20 ms, silence where nothing came. Raises trio.EndOfChannel when
+        the leg is closed."""
+
+    async def send(self, samples: bytes) -> None:
+        """Queue samples (any number) to be sent, mixed with what plays; waits while the queue is full, so nothing is
+        dropped. Raises CallEnded when the leg is closed."""
+
+    def clear(self) -> None:
+        """Drop what is queued to be sent and has not left yet. Does not block."""
+
+    async def drain(self) -> None:
+        """Returns when all that was queued has left. Raises CallEnded."""
+
+
+class MediaConference(Protocol):
+    """Legs that hear one another; two of them are a bridge. What is played to a leg is heard by that leg alone."""
+
+    def add(self, leg: MediaLeg) -> None:
+        """The leg hears the others and is heard. Idempotent. Does not block."""
+
+    def remove(self, leg: MediaLeg) -> None:
+        """Idempotent; a leg that closes leaves by itself. Does not block."""
+
+    def close(self) -> None:
+        """All leave. Idempotent. Does not block."""
+
+
 class MediaPort(Protocol):
     """Makes the audio of legs."""
+
+    def conference(self) -> MediaConference:
+        """A new, empty conference of legs of this port. Raises MediaError if the port is closed."""
 
     def open(
         self,
