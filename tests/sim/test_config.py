@@ -116,11 +116,12 @@ def test_each_kind_of_service_with_and_without_its_options(kind: str, tmp_path: 
     [service] = check(f'[[service]]\nnumber = "600"\nkind = "{kind}"\n{needed}', tmp_path).services
     expected = {**SERVICE_OPTIONS[kind], **({"file": str(tmp_path / "a.wav")} if kind == "play" else {})}
     assert service == Service("600", kind, **expected)
-    given = {"hz": 440, "seconds": 7, "code": 480, "new_transport": "true"}
+    given = {"hz": 440, "seconds": 7, "code": 480, "new_transport": "true", "digits": '"42#"'}
     lines = [f"{name} = {value}" for name, value in given.items() if name in SERVICE_OPTIONS[kind]]
     [service] = check("\n".join(["[[service]]", 'number = "1"', f'kind = "{kind}"', needed, *lines]), tmp_path).services
     for name in SERVICE_OPTIONS[kind]:
-        assert getattr(service, name) == {**given, "new_transport": True, "file": str(tmp_path / "a.wav")}[name]
+        read = {"new_transport": True, "file": str(tmp_path / "a.wav"), "digits": "42#"}
+        assert getattr(service, name) == {**given, **read}[name]
 
 
 def test_the_default_has_everything() -> None:

@@ -32,8 +32,9 @@ CHIME = Path(__file__).parent / "sounds" / "chime.wav"
 
 def default() -> SimConfig:
     """A small company, and a number for each kind of service: 600 a tone, 601 an echo, and so on."""
-    kinds = [k for k in SERVICE_OPTIONS if k != "play"]
-    services = [_standard_service(str(600 + i), kind) for i, kind in enumerate([*kinds, "play"])]
+    late = ("play", "dtmf", "silent")  # each keeps the number that it once had
+    kinds = [k for k in SERVICE_OPTIONS if k not in late]
+    services = [_standard_service(str(600 + i), kind) for i, kind in enumerate([*kinds, *late])]
     return SimConfig(
         extensions=(
             Extension("45", "bot", "Bot"),

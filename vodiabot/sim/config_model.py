@@ -26,8 +26,13 @@ SERVICE_OPTIONS: dict[str, dict[str, Any]] = {
     "media-stop": {"seconds": 2.0, "hz": 1000.0},
     "bye": {"seconds": 2.0, "hz": 1000.0},
     "refuse-transfer": {},
+    "dtmf": {"digits": "159#", "seconds": 1.0},
+    "silent": {},
 }
 """Service kind → its options and their defaults; None: it has to be given."""
+
+FAULTS: dict[str, float] = {"loss": 0.0, "jitter_ms": 0.0, "seed": 0}
+"""Options of every kind: what goes wrong with the packets that its callers are sent."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,14 @@ class Service:
     seconds: float = 2.0
     new_transport: bool = False
     """Of a re-offer: from a new peer connection of the PBX's, with a new ufrag."""
+    digits: str = "159#"
+    """What the kind `dtmf` presses."""
+    loss: float = 0.0
+    """Percent of the packets that a caller is sent."""
+    jitter_ms: float = 0.0
+    """By up to so many milliseconds each of them is late."""
+    seed: float = 0
+    """Of both: the same one loses the same packets."""
 
 
 @dataclass(frozen=True)

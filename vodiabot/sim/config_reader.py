@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .config_model import CODECS, DIALECTS, SERVICE_OPTIONS, Admin, Extension, Group, Service, SimConfig
+from .config_model import CODECS, DIALECTS, FAULTS, SERVICE_OPTIONS, Admin, Extension, Group, Service, SimConfig
 
 KEYS = (
     "domain",
@@ -27,8 +27,8 @@ KEYS = (
     "group",
 )
 
-MOST = {"hz": 4000.0, "seconds": 86400.0}
-"""What a telephone line carries; a day."""
+MOST = {"hz": 4000.0, "seconds": 86400.0, "loss": 100.0, "jitter_ms": 1000.0, "seed": 2.0**32}
+"""What a telephone line carries; a day; all; more than any call could bear."""
 
 
 class Reader:
@@ -94,6 +94,7 @@ class Reader:
             if kind:
                 self._wrong(f"{at}kind", f"{kind!r} is not a kind of service{_suggest(kind, SERVICE_OPTIONS)}")
             return Service(number, "tone")
+        options = {**options, **FAULTS}
         self._known(table, ["number", "kind", *options], at)
         values = {name: self._option(table, name, value, at) for name, value in options.items()}
         return Service(number, kind, **values)
@@ -107,6 +108,11 @@ class Reader:
             return str(path)
         if isinstance(standard, bool):
             return self._flag(table, name, standard, at)
+        if name == "digits":
+            text = self._text(table, name, standard, at)
+            if not re.fullmatch(r"[0-9A-D*#]+", text):
+                self._wrong(f"{at}{name}", f"{text!r} are no keys: 0 to 9, *, # and A to D are")
+            return text
         if name == "code":
             code = self._number(table, name, standard, low=400, high=699, at=at)
             return int(code)

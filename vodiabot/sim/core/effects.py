@@ -134,11 +134,23 @@ class SetFeed:
 
 @dataclass(frozen=True)
 class PressDigits:
-    """The leg hears these digits, pressed by a phone of the model's own at the other end; a shell whose audio can't say
-    them ignores it."""
+    """The leg hears these digits, pressed at the other end by a phone or a service of the model's own: as
+    telephone-events where they were negotiated, else in-band. A shell whose audio can't say them ignores it."""
 
     leg: str
     digits: str
+
+
+@dataclass(frozen=True)
+class SetFaults:
+    """What goes wrong with the packets that the leg is sent from now on. The same settings give the same faults."""
+
+    leg: str
+    loss: float
+    """Percent of the packets that are lost."""
+    jitter_ms: float
+    """Each is late by up to so many milliseconds, and may be overtaken."""
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,6 +177,7 @@ Effect = (
     | ApplyAnswer
     | AddCandidate
     | SetFeed
+    | SetFaults
     | PressDigits
     | CloseMedia
     | Log

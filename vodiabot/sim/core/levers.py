@@ -9,7 +9,7 @@ from . import calls, ending, midcall, offers, push, transfer
 from . import effects as e
 from .effects import Effect
 from .logins import Logins
-from .model import LegState
+from .model import Faults, LegState
 from .phones import Phone
 from .world import World
 
@@ -108,6 +108,24 @@ class Levers:
             if leg.state is LegState.UP:
                 offers.offer_again(self._world, leg, new_transport=new_transport)
                 ending.watch_media(self._world, leg)
+
+        return self._run(now, work)
+
+    def press(self, now: float, call_id: str, digits: str) -> list[Effect]:
+        """A client hears these digits, as if the other end had pressed them. Raises KeyError."""
+        leg = self._world.by_call_id[call_id]
+        return self._run(now, lambda: None if leg.ended else self._world.emit(e.PressDigits(leg.id, digits)))
+
+    def spoil(
+        self, now: float, call_id: str, *, loss: float = 0.0, jitter_ms: float = 0.0, seed: int = 0
+    ) -> list[Effect]:
+        """Lose so many percent of the packets that a client is sent, and delay each by up to so long, from now on,
+        whatever its service has. Raises KeyError."""
+        leg = self._world.by_call_id[call_id]
+
+        def work() -> None:
+            leg.wanted_faults = Faults(loss, jitter_ms, seed)
+            self._world.feed(leg.call)
 
         return self._run(now, work)
 

@@ -32,6 +32,15 @@ class LegState(Enum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong with the packets that a leg is sent."""
+
+    loss: float = 0.0
+    jitter_ms: float = 0.0
+    seed: int = 0
+
+
 @dataclass(eq=False)
 class Account:
     user: str
@@ -120,6 +129,10 @@ class Leg:
     says: Feed | None = None
     """What a phone of the PBX's own says."""
     feed: Feed | None = None
+    faults: Faults = Faults()
+    """Of what it is sent now."""
+    wanted_faults: Faults | None = None
+    """By a lever, whoever the other end is."""
     recording: bool = False
     digits: str = ""
 

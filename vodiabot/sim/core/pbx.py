@@ -178,6 +178,11 @@ class Pbx(Levers):
             ],
         }
 
+    @property
+    def digits(self) -> dict[str, str]:
+        """What clients have pressed: call-id → digits, of calls that are up or were until just now."""
+        return {leg.call_id: leg.digits for leg in self._world.legs.values() if leg.digits}
+
     def digits_of(self, call_id: str) -> str:
         """What the client of a leg has pressed. Raises KeyError."""
         return self._world.by_call_id[call_id].digits

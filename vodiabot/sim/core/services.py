@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..config import Service
 from . import calls, offers
-from .effects import Busy, Echo, Feed, File, Nothing, Tone
+from .effects import Busy, Echo, Feed, File, Nothing, PressDigits, Silence, Tone
 from .ending import end, refuse, watch_media
 from .model import Call, Leg, LegState
 from .world import World
@@ -73,8 +73,9 @@ def leave(call: Call) -> None:
 
 
 def _feed_of(service: Service) -> Feed:
-    if service.kind == "echo":
-        return Echo()
+    plain: dict[str, Feed] = {"echo": Echo(), "dtmf": Silence(), "silent": Nothing()}
+    if service.kind in plain:
+        return plain[service.kind]
     return File(service.file) if service.kind == "play" else Tone(service.hz)
 
 
@@ -143,10 +144,17 @@ def _reoffer(world: World, call: Call, service: Service) -> None:
             watch_media(world, leg)
 
 
+def _press(world: World, call: Call, service: Service) -> None:
+    for leg in call.legs:
+        if leg.state is LegState.UP:
+            world.emit(PressDigits(leg.id, service.digits))
+
+
 _LATER: dict[str, Callable[[World, Call, Service], None]] = {
     "media-stop": _media_stop,
     "bye": _bye,
     "reoffer": _reoffer,
+    "dtmf": _press,
 }
 
 

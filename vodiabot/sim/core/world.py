@@ -9,8 +9,21 @@ from typing import Any
 
 from ..config import Service, SimConfig
 from .clock import Clock
-from .effects import CloseMedia, CloseSocket, Effect, Feed, FromLeg, Log, Music, Ringback, SendFrame, SetFeed, Silence
-from .model import Account, Call, Leg, LegState, Side, Socket
+from .effects import (
+    CloseMedia,
+    CloseSocket,
+    Effect,
+    Feed,
+    FromLeg,
+    Log,
+    Music,
+    Ringback,
+    SendFrame,
+    SetFaults,
+    SetFeed,
+    Silence,
+)
+from .model import Account, Call, Faults, Leg, LegState, Side, Socket
 
 MEMORY = 30.0
 """Seconds for which an ended leg is remembered, so that late frames for it are known for what they are."""
@@ -123,10 +136,20 @@ class World:
         for leg in (*call.legs, *call.ringing):
             if leg.ended:
                 continue
+            self._spoil(call, leg)
             fresh = self._feed_of(call, leg)
             if fresh != leg.feed:
                 leg.feed = fresh
                 self.emit(SetFeed(leg.id, fresh))
+
+    def _spoil(self, call: Call, leg: Leg) -> None:
+        """Faults are a service's, for as long as it has part in the call, or a lever's."""
+        service = call.service
+        of_service = Faults(service.loss, service.jitter_ms, int(service.seed)) if service else Faults()
+        fresh = of_service if leg.wanted_faults is None else leg.wanted_faults
+        if fresh != leg.faults:
+            leg.faults = fresh
+            self.emit(SetFaults(leg.id, fresh.loss, fresh.jitter_ms, fresh.seed))
 
     def _feed_of(self, call: Call, leg: Leg) -> Feed:
         if leg.held or leg in call.ringing:

@@ -42,6 +42,11 @@ class RunningSim:
         """The real one, also where 0 was asked for."""
         return self.shell.port
 
+    @property
+    def digits(self) -> dict[str, str]:
+        """What clients have pressed: call-id → digits, of calls that are up or were until just now."""
+        return self.pbx.digits
+
     def post(self, work: Work) -> None:
         """Pull a lever soon: `sim.post(lambda now: sim.pbx.lose_registration(now, "45"))`. In the trio thread."""
         self.shell.post(work)

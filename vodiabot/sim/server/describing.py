@@ -22,6 +22,8 @@ KINDS = {
     "media-stop": "its audio stops after {seconds:g} s",
     "bye": "hangs up after {seconds:g} s",
     "refuse-transfer": "refuses to be transferred to; the call comes back",
+    "dtmf": "presses {digits} after {seconds:g} s",
+    "silent": "is answered and sends no audio at all",
 }
 """Kind of service → what a caller meets."""
 
@@ -29,7 +31,10 @@ KINDS = {
 def describe_service(service: Service) -> str:
     """In a few words."""
     text = KINDS.get(service.kind, service.kind)
-    return text.format(hz=service.hz, file=service.file, code=service.code, seconds=service.seconds)
+    text = text.format_map(vars(service))
+    faults = [f"{service.loss:g} % loss"] * bool(service.loss)
+    faults += [f"{service.jitter_ms:g} ms jitter"] * bool(service.jitter_ms)
+    return f"{text} (with {' and '.join(faults)})" if faults else text
 
 
 def describe_config(config: SimConfig, urls: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from ..core.effects import (
     MakeOffer,
     MediaNews,
     PressDigits,
+    SetFaults,
     SetFeed,
 )
 from .dtmf import DigitDetector
@@ -28,7 +29,7 @@ from .tones import Samples
 
 log = structlog.get_logger(__name__)
 
-MediaEffect = MakeAnswer | MakeOffer | ApplyAnswer | AddCandidate | SetFeed | PressDigits | CloseMedia
+MediaEffect = MakeAnswer | MakeOffer | ApplyAnswer | AddCandidate | SetFeed | SetFaults | PressDigits | CloseMedia
 
 MAX_WAITING_CANDIDATES = 64
 """Of a leg without a peer connection; browsers send a dozen."""
@@ -43,7 +44,9 @@ class Leg:
     def __init__(self, name: str, legs: Legs) -> None:
         self.name = name
         self._legs = legs
-        self._feed: effects.Feed = effects.Silence()
+        self.feed: effects.Feed = effects.Silence()
+        self._faults: SetFaults | None = None
+        self._early_keys = ""
         self._peer: Peer | None = None
         self._early: list[AddCandidate] = []
         self._digits = DigitDetector()
@@ -51,13 +54,27 @@ class Leg:
         self.task = asyncio.get_running_loop().create_task(self._run(), name=f"leg {name}")
 
     def do(self, step: MediaEffect) -> None:
-        """In order, but for the feed, which needs no waiting."""
-        if isinstance(step, SetFeed):
-            self._feed = step.feed
-            if self._peer:
-                self._peer.track.set_feed(step.feed)
+        """In order, but for what needs no waiting."""
+        match step:
+            case SetFeed(_, feed):
+                self.feed = feed
+                if self._peer:
+                    self._peer.set_feed(feed)
+            case SetFaults():
+                self._faults = step
+                if self._peer:
+                    self._peer.set_faults(step)
+            case PressDigits(_, digits):
+                self.press(digits)
+            case _:
+                self._steps.put_nowait(step)
+
+    def press(self, keys: str) -> None:
+        """The client hears these keys, as soon as its audio is up."""
+        if self._peer:
+            self._peer.track.press(keys)
         else:
-            self._steps.put_nowait(step)
+            self._early_keys += keys
 
     async def _run(self) -> None:
         try:
@@ -89,20 +106,30 @@ class Leg:
         if self._peer:
             await self._peer.close()
         self._peer = Peer(
-            self.name, number, self._legs.codecs, self._feed, self._source, self._legs.tell, self._heard
+            self.name, number, self._legs.codecs, self.feed, self._source, self._legs.tell, self._heard, self._pressed
         )
+        self._peer.set_faults(self._faults)
+        keys, self._early_keys = self._early_keys, ""
+        self._peer.track.press(keys)
         early, self._early = self._early, []
         for step in early:
             await self._peer.candidate(step.candidate, step.sdp_mid, step.sdp_mline_index)
         return self._peer
 
     def _source(self, feed: effects.Feed, rate: int) -> Source:
-        return make_source(feed, rate, lambda of, rate, limit: self._legs.listen_to(of or self.name, rate, limit))
+        return make_source(feed, rate, self._legs.listen_to)
 
     def _heard(self, samples: Samples, rate: int) -> None:
         self._legs.pass_on(self.name, samples, rate)
+        if self._peer and self._peer.takes_events:
+            return  # it says its keys by telephone-event; what it says in-band as well must not count twice
         for digit in self._digits.feed(samples, rate):
             self._legs.tell(DigitHeard(self.name, digit))
+
+    def _pressed(self, key: str) -> None:
+        """By telephone-event, so it is in nobody's audio: who listens to this leg gets it in his own way."""
+        self._legs.tell(DigitHeard(self.name, key))
+        self._legs.press_on(self.name, key)
 
 
 class Legs:
@@ -153,6 +180,12 @@ class Legs:
         """To all who listen to this leg."""
         for live in self._listeners.get(leg, ()):
             live.push(samples, rate)
+
+    def press_on(self, leg: str, keys: str) -> None:
+        """To all legs that hear this one."""
+        for listener in self._legs.values():
+            if listener.feed == effects.FromLeg(leg):
+                listener.press(keys)
 
     @property
     def count(self) -> int:

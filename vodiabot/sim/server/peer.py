@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import aioice.ice
 import numpy as np
@@ -15,9 +15,35 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.sdp import candidate_from_sdp
 
-from ..core.effects import AnswerReady, CandidateReady, Feed, MediaFailed, MediaLost, MediaNews, MediaUp, OfferReady
+from ..core.effects import (
+    AnswerReady,
+    CandidateReady,
+    Echo,
+    Feed,
+    MediaFailed,
+    MediaLost,
+    MediaNews,
+    MediaUp,
+    OfferReady,
+    SetFaults,
+)
 from .codecs import Encoder, encoder
-from .sdp import Agreement, Remote, agreement, candidates, present, renumbered, understand, usable_candidate
+from .faults import Faults
+from .incoming import Incoming, clock_of
+from .outgoing import Outgoing
+from .rtp import Rtp
+from .sdp import (
+    EVENTS,
+    Agreement,
+    Remote,
+    agreement,
+    candidates,
+    event_rates,
+    present,
+    renumbered,
+    understand,
+    usable_candidate,
+)
 from .sources import Source
 from .tones import Samples
 from .track import FeedTrack
@@ -56,18 +82,26 @@ class Peer:
         make_source: Callable[[Feed, int], Source],
         tell: Callable[[MediaNews], None],
         heard: Callable[[Samples, int], None],
+        pressed: Callable[[str], None],
     ) -> None:
-        """`tell` gets the news, `heard` each frame of the client (mono samples, rate). Neither may block."""
+        """`tell` gets the news, `heard` each frame of the client (mono samples, rate), `pressed` each key that it
+        presses by telephone-event. None of them may block."""
         self.leg, self.number = leg, number
-        self.track = FeedTrack(feed, self._encoder, make_source)
+        self.track = FeedTrack(feed, self._encoder, make_source, self._event_out)
         self._codecs, self._tell, self._heard = codecs, tell, heard
         self._spoken = codecs
         """What the client's description and ours have in common, the first one is sent."""
         self._payload_types: dict[str, str] = {}
         """Of the first negotiation: they stay for the peer's life."""
+        self._events: dict[int, str] = {}
+        """Telephone-events that both sides take: rate to payload type."""
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._pc.addTrack(self.track)
         self._transceiver = self._pc.getTransceivers()[0]
+        self._outgoing = Outgoing(self._transceiver.sender.transport, self.track, self._clock)
+        self._incoming = Incoming(self._transceiver.receiver.transport, pressed)
+        self._transceiver.sender.setTransport(cast(Any, self._outgoing))  # does all that the sender asks of it
+        self.set_feed(feed)
         self._pc.on("connectionstatechange", self._state_changed)
         self._pc.on("track", self._track_came)
         self._remote: Remote | None = None
@@ -97,7 +131,8 @@ class Peer:
             return
         local = self._pc.localDescription.sdp
         self._agreed = self._agreed or agreement(local)
-        self._tell(AnswerReady(self.leg, self.number, present(local, self._next_origin(), remote)))
+        answer = present(local, self._next_origin(), remote, events=self._events)
+        self._tell(AnswerReady(self.leg, self.number, answer))
         self._tell_candidates(local)
         await self._add_early()
 
@@ -113,7 +148,8 @@ class Peer:
             return
         self._mid = self._transceiver.mid or "0"
         local = renumbered(self._pc.localDescription.sdp, self._payload_types)
-        self._tell(OfferReady(self.leg, self.number, present(local, self._next_origin(), self._remote, self._agreed)))
+        sdp = present(local, self._next_origin(), self._remote, self._agreed, self._offered_events())
+        self._tell(OfferReady(self.leg, self.number, sdp))
         self._tell_candidates(local)
 
     async def apply(self, answer: str) -> None:
@@ -151,10 +187,28 @@ class Peer:
         if self._deadline:
             self._deadline.cancel()
         self.track.stop()
+        await self._outgoing.close()
         if self._reader:
             self._reader.cancel()
             await asyncio.wait([self._reader])
         await self._pc.close()
+
+    # --- at any time -------------------------------------------------------------------------------------------------
+
+    def set_feed(self, feed: Feed) -> None:
+        """What the client hears."""
+        self.track.set_feed(feed)
+        self._outgoing.pass_on_anew()
+        self._incoming.tap = self._echo if isinstance(feed, Echo) else None
+
+    def set_faults(self, settings: SetFaults | None) -> None:
+        """What goes wrong with the packets to the client."""
+        self._outgoing.faults = Faults(settings)
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether both sides say keys by telephone-event."""
+        return bool(self._events)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -162,6 +216,10 @@ class Peer:
         self._spoken, self._remote = remote.codecs, remote
         self._payload_types = self._payload_types or remote.payload_types
         self._mid, self._index = remote.mid, remote.index
+        self._events = remote.events
+        self._incoming.events = frozenset(int(number) for number in remote.events.values())
+        self._incoming.codec = remote.codecs[0]
+        self._incoming.payload_type = int(self._payload_types.get(remote.codecs[0], "0"))
         await self._pc.setRemoteDescription(RTCSessionDescription(sdp=remote.sdp, type=kind))
         self._described = True
         if self._deadline is None:
@@ -191,6 +249,27 @@ class Peer:
 
     def _encoder(self) -> Encoder:
         return encoder(self._spoken[0])
+
+    def _clock(self) -> int:
+        return clock_of(self._spoken[0])
+
+    def _event_out(self) -> tuple[int, int] | None:
+        """Payload type and rate of the events that go with what is spoken; any other if the client has but that."""
+        rate = self._clock() if self._clock() in self._events else next(iter(self._events), 0)
+        return (int(self._events[rate]), rate) if rate else None
+
+    def _offered_events(self) -> dict[int, str]:
+        """At first all that go with our codecs; later what was agreed."""
+        if self._agreed:
+            return self._events
+        rates = event_rates(self._codecs)
+        return {rate: number for rate, number in EVENTS.items() if rate in rates}
+
+    async def _echo(self, packet: Rtp) -> None:
+        """At once, as it came; but for sound while a key is pressed, which takes its place."""
+        spoken = {*self._payload_types.values(), *self._events.values()}
+        if str(packet.payload_type) in spoken and self._transceiver.sender._enabled and not self.track.pressing:
+            await self._outgoing.pass_on(packet, self._transceiver.sender._ssrc)
 
     def _tell_candidates(self, local: str) -> None:
         for line in candidates(local):

@@ -14,6 +14,11 @@ CODECS = ("opus", "G722", "PCMU", "PCMA")
 """What the simulated PBX can speak, in the order in which its own offers prefer them."""
 
 _RTPMAPS = {"opus": "opus/48000/2", "G722": "G722/8000", "PCMU": "PCMU/8000", "PCMA": "PCMA/8000"}
+_EVENT = "telephone-event"
+EVENTS = {8000: "101", 48_000: "102"}
+"""Rate of telephone-events (RFC 4733) to the payload type that our own offers give them."""
+_CLOCKS = {"opus": 48_000}
+"""Of the RTP timestamps, where they aren't 8000 Hz."""
 _STATIC = {"0": "PCMU", "8": "PCMA", "9": "G722"}
 """Payload types that need no rtpmap (RFC 3551)."""
 
@@ -73,6 +78,9 @@ class Remote:
     """Those that both sides speak, as the client orders them."""
     payload_types: dict[str, str]
     """The client's number for each of them."""
+    events: dict[int, str]
+    """Rate of telephone-events that both sides take, to the client's payload type for them. aiortc knows nothing of
+    them: they are not in `sdp`."""
     mid: str
     """The mid of the audio section as aiortc knows it."""
     index: int
@@ -93,6 +101,7 @@ def understand(text: str, kind: str, *, allowed: tuple[str, ...] = CODECS, mid: 
         sdp=_join(["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", *_audio(session, section, codecs, mid, kind)]),
         codecs=tuple(codecs.values()),
         payload_types={codec: number for number, codec in codecs.items()},
+        events=_common_events(section, tuple(codecs.values())),
         mid=mid,
         index=index,
         sections=tuple(sections),
@@ -128,11 +137,22 @@ def _keeping(audio: list[str], agreed: Agreement) -> list[str]:
     return [media, *(line for line in audio[1:] if not line.startswith(_ABOUT_CODECS)), *agreed.lines]
 
 
-def present(local: str, origin: str, remote: Remote | None = None, agreed: Agreement | None = None) -> str:
+def event_rates(codecs: tuple[str, ...]) -> set[int]:
+    """The rates of telephone-events that go with these codecs: those of their timestamps (RFC 4733 section 2.1)."""
+    return {_CLOCKS.get(codec, 8000) for codec in codecs}
+
+
+def present(
+    local: str,
+    origin: str,
+    remote: Remote | None = None,
+    agreed: Agreement | None = None,
+    events: dict[int, str] | None = None,
+) -> str:
     """aiortc's description as the client gets it: without candidates, one `origin` ("ID VERSION") for the peer's life.
 
     `remote`: the client's last description, which may have more sections; each one that is not its audio is refused.
-    `agreed`: what a new offer has to keep to.
+    `agreed`: what a new offer has to keep to. `events`: the telephone-events to be in it, rate to payload type.
     """
     session, sections = _split(local)
     audio = [line for line in sections[0].lines if not line.startswith(_UNTOLD)]
@@ -140,6 +160,7 @@ def present(local: str, origin: str, remote: Remote | None = None, agreed: Agree
     audio = ["c=IN IP4 0.0.0.0" if line.startswith("c=") else line for line in audio]
     if agreed is not None:
         audio = _keeping(audio, agreed)
+    audio = _with_events(audio, events or {})
     head = [f"o=- {origin} IN IP4 0.0.0.0" if line.startswith("o=") else line for line in session]
     if remote is None:
         return _join([*head, *audio])
@@ -226,6 +247,25 @@ def _common_codecs(section: Section, allowed: tuple[str, ...]) -> dict[str, str]
     if not found:
         raise BadSdp("no codec in common")
     return found
+
+
+def _common_events(section: Section, codecs: tuple[str, ...]) -> dict[int, str]:
+    """Rate to payload type: those that go with the codecs, else what the client offers [guess: it will not mind]."""
+    found: dict[int, str] = {}
+    for line in section.lines:
+        m = _RTPMAP.match(line)
+        if m and m[2].lower() == _EVENT and m[1] in section.payload_types and int(m[3]) in EVENTS:
+            found.setdefault(int(m[3]), m[1])
+    rates = event_rates(codecs)
+    return {rate: number for rate, number in found.items() if rate in rates} or found
+
+
+def _with_events(audio: list[str], events: dict[int, str]) -> list[str]:
+    """An audio section with telephone-events for all keys."""
+    lines = [" ".join([audio[0], *events.values()]), *audio[1:]]
+    for rate, number in events.items():
+        lines += [f"a=rtpmap:{number} {_EVENT}/{rate}", f"a=fmtp:{number} 0-15"]
+    return lines
 
 
 def _audio(session: list[str], section: Section, codecs: dict[str, str], mid: str, kind: str) -> list[str]:

@@ -143,7 +143,7 @@ def _decode(path: str, rate: int) -> Generator[Samples, None, None]:
 
 
 class Live:
-    """What a leg says, for another one or for itself.
+    """What a leg says, for another one.
 
     It has no clock of its own: a frame goes out when one has come in, so that nothing is lost, doubled or delayed, and
     only a source that has gone silent is replaced by silence.
@@ -208,23 +208,21 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-ECHO_LIMIT = 0.5
-"""Seconds; an echo must come back whole, so it is dropped from only if the client sends far faster than real time."""
-
 JOIN_LIMIT = 0.2
 """Seconds of audio that may wait between two joined legs: a burst after a stall. It is sent on at once, so in the
 steady state less than one packet waits."""
 
 
-def make_source(feed: effects.Feed, rate: int, live: Callable[[str | None, int, float], Live]) -> Source:
-    """The source of a feed; `live` makes one that hears the named leg (None: its own)."""
+def make_source(feed: effects.Feed, rate: int, live: Callable[[str, int, float], Live]) -> Source:
+    """The source of a feed; `live` makes one that hears the named leg. An echo has none: its packets are passed on as
+    they come (`outgoing`)."""
     match feed:
         case effects.Tone(hz):
             return Tone(hz, rate)
         case effects.File(path):
             return File(path, rate)
         case effects.Echo():
-            return live(None, rate, ECHO_LIMIT)
+            return Nothing()
         case effects.FromLeg(leg):
             return live(leg, rate, JOIN_LIMIT)
         case effects.Music():

@@ -13,6 +13,8 @@ from av.stream import Stream
 
 from ..core.effects import Feed
 from .codecs import FRAME_SECONDS, Encoder
+from .keypad import Keypad, Slot
+from .outgoing import Dress
 from .sources import Live, Silence, Source
 from .tones import Samples
 
@@ -27,28 +29,52 @@ class FeedTrack(MediaStreamTrack):
     """Encoded audio for aiortc's sender.
 
     `encoder` is called at the first packet, when the codec is known; `source` makes the source of a feed at a rate.
+    `events` gives payload type and rate of telephone-events; None: keys are pressed in-band.
     """
 
     kind = "audio"
 
     def __init__(
-        self, feed: Feed, encoder: Callable[[], Encoder], source: Callable[[Feed, int], Source]
+        self,
+        feed: Feed,
+        encoder: Callable[[], Encoder],
+        source: Callable[[Feed, int], Source],
+        events: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
         super().__init__()
+        self.worn = Dress(0)
+        """By the packet that was handed out last."""
         self._feed = feed
+        self._make_event = events
+        self._keypad = Keypad()
         self._make_encoder, self._make_source = encoder, source
         self._encoder: Encoder | None = None
         self._source: Source = Silence()
         self._playing: Feed | None = None
         self._due = 0.0
         self._clock = 0
-        """RTP timestamp of the next packet, from 0."""
+        self._event: tuple[int, int] | None = None
+        """Payload type and rate, while a key is pressed by telephone-event."""
 
     def set_feed(self, feed: Feed) -> None:
         """From the next packet on."""
         self._feed = feed
         if isinstance(self._source, Live):
             self._source.wake()
+
+    def press(self, keys: str) -> None:
+        """In place of what is fed, one key after the other."""
+        self._keypad.press(keys)
+
+    @property
+    def pressing(self) -> bool:
+        """Whether keys are being pressed."""
+        return self._keypad.busy
+
+    @property
+    def clock(self) -> int:
+        """RTP timestamp of the next packet, from 0."""
+        return self._clock
 
     async def recv(self) -> Packet[Stream]:
         """The next packet, when it is due. Raises MediaStreamError once stopped."""
@@ -59,16 +85,37 @@ class FeedTrack(MediaStreamTrack):
             await self._slot()
             timestamp, self._clock = self._clock, self._clock + round(FRAME_SECONDS * self._encoder.clock)
             samples = self._next_samples(round(FRAME_SECONDS * self._encoder.rate))
-            payload = b"" if samples is None else self._encoder.encode(samples)
-            if payload:
-                return _packet(payload, timestamp, self._encoder.clock)
+            slot = self._keypad.next(timestamp)
+            packet = self._audio(samples, timestamp) if slot is None else self._key(slot, timestamp)
+            if packet is not None:
+                return packet
         raise MediaStreamError
+
+    def _audio(self, samples: Samples | None, timestamp: int) -> Packet[Stream] | None:
+        assert self._encoder is not None
+        payload = b"" if samples is None else self._encoder.encode(samples)
+        self.worn = Dress(timestamp)
+        return _packet(payload, timestamp, self._encoder.clock) if payload else None
+
+    def _key(self, slot: Slot, timestamp: int) -> Packet[Stream] | None:
+        """A key, in whichever way the client takes it."""
+        assert self._encoder is not None
+        count = round(FRAME_SECONDS * self._encoder.rate)
+        if slot.first:
+            self._event = self._make_event()
+        if self._event is None:
+            return self._audio(slot.tones(self._encoder.rate, count), timestamp)
+        event_type, rate = self._event
+        if not (payload := slot.event(rate)):
+            return self._audio(slot.tones(self._encoder.rate, count), timestamp)
+        self.worn = Dress(slot.start, event_type, slot.first)
+        return _packet(payload, slot.start, self._encoder.clock)
 
     async def _slot(self) -> None:
         """Wait until the next packet is due: by the clock, or by what a live source brings."""
         loop = asyncio.get_running_loop()
         assert self._encoder is not None
-        if isinstance(self._source, Live) and self._feed == self._playing:
+        if isinstance(self._source, Live) and self._feed == self._playing and not self.pressing:
             await self._source.wait(round(FRAME_SECONDS * self._encoder.rate), self._due)
             self._due = loop.time() + FRAME_SECONDS
             return
