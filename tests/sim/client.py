@@ -179,6 +179,7 @@ class Phone:
     ) -> None:
         self.socket, self.loop, self.user, self.codecs = socket, loop, user, codecs
         self.modern = True
+        self.audio: type[Audio] = Audio
         self.frames: list[Json] = []
         self.calls: list[PhoneCall] = []
         self.invited: list[PhoneCall] = []
@@ -222,7 +223,7 @@ class Phone:
 
     def new_audio(self, call: PhoneCall) -> Audio:
         call.candidates = []
-        return Audio(self.codecs, lambda c: self._token.run_sync_soon(self._candidate, call, c))
+        return self.audio(self.codecs, lambda c: self._token.run_sync_soon(self._candidate, call, c))
 
     def _candidate(self, call: PhoneCall, candidate: Json | None) -> None:
         frame = {"action": "ice-candidate", "callid": call.call_id, "candidate": candidate}
@@ -358,6 +359,7 @@ async def open_phone(
     modern: bool = True,
     codecs: tuple[str, ...] = ("PCMU",),
     register: bool = True,
+    audio: type[Audio] = Audio,
 ) -> AsyncIterator[Phone]:
     """A phone that is logged in, connected and (if asked) registered."""
     session = await log_in(url, user, password)
@@ -365,7 +367,7 @@ async def open_phone(
     cookie = [("Cookie", f"session={session}")]
     async with open_loop() as loop, trio_websocket.open_websocket_url(address, extra_headers=cookie) as socket:
         phone = Phone(socket, loop, user, codecs)
-        phone.modern = modern
+        phone.modern, phone.audio = modern, audio
         async with trio.open_nursery() as nursery:
             nursery.start_soon(phone.run)
             await phone.send(action="avoid-disconnect")

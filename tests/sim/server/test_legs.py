@@ -4,96 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 
-from tests.sim.client_media import RATE, Audio, Samples, level, loudest_hz, tone
+from tests.sim.client_media import RATE, Audio, level, loudest_hz, tone
+from tests.sim.server.scene import Scene, eventually, hear, play
 from tests.sim.server.test_dtmf import press
 from tests.sim.server.test_sdp import CHROMIUM, VIDEO
 from vodiabot.sim.core import effects
 from vodiabot.sim.server import peer as peer_module
-from vodiabot.sim.server.legs import Legs
 from vodiabot.sim.server.sdp import CODECS
 from vodiabot.sim.server.tones import MUSIC_HZ
 
 pytestmark = pytest.mark.audio
-
-PATIENCE = 10.0
-
-
-class Scene:
-    """Legs, and clients that talk to them."""
-
-    def __init__(self, codecs: tuple[str, ...] = CODECS) -> None:
-        self.news: list[effects.MediaNews] = []
-        self.legs = Legs(codecs, self.news.append)
-        self.clients: dict[str, Audio] = {}
-
-    async def until(self, kind: type, leg: str, peer: int = 1) -> Any:
-        def found() -> Any:
-            of_leg = (n for n in self.news if n.leg == leg and getattr(n, "peer", peer) == peer)
-            return next((n for n in of_leg if isinstance(n, kind)), None)
-
-        await eventually(lambda: found() or self.failure(leg))
-        assert not self.failure(leg), self.failure(leg)
-        return found()
-
-    def failure(self, leg: str) -> str:
-        return next((n.error for n in self.news if isinstance(n, effects.MediaFailed) and n.leg == leg), "")
-
-    async def call(self, leg: str, codec: str, feed: effects.Feed, pbx_offers: bool = False, peer: int = 1) -> Audio:
-        """A client on this leg, its audio up."""
-        client = self.clients[leg] = Audio((codec,), lambda c: self._candidate(leg, c))
-        self.legs.do(effects.SetFeed(leg, feed))
-        if pbx_offers:
-            self.legs.do(effects.MakeOffer(leg, peer))
-            answer = await client.answer((await self.until(effects.OfferReady, leg, peer)).sdp)
-            self.legs.do(effects.ApplyAnswer(leg, peer, answer))
-        else:
-            self.legs.do(effects.MakeAnswer(leg, peer, await client.offer()))
-            await client.accept((await self.until(effects.AnswerReady, leg, peer)).sdp)
-        for news in list(self.news):
-            if isinstance(news, effects.CandidateReady) and news.leg == leg and news.candidate:
-                await client.candidate({"candidate": news.candidate})
-        await self.until(effects.MediaUp, leg, peer)
-        return client
-
-    def _candidate(self, leg: str, candidate: dict[str, Any] | None) -> None:
-        text = candidate["candidate"] if candidate else None
-        self.legs.do(effects.AddCandidate(leg, text, "0", 0))
-
-    async def close(self) -> None:
-        for client in self.clients.values():
-            await client.close()
-        await self.legs.close()
-
-
-async def eventually(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - it may be anything
-            await asyncio.sleep(0.005)
-
-
-async def hear(client: Audio, seconds: float) -> Samples:
-    await asyncio.sleep(0.25)
-    await client.take()
-    await asyncio.sleep(seconds)
-    return await client.take()
-
-
-def play(scene: Callable[[Scene], Awaitable[None]], codecs: tuple[str, ...] = CODECS) -> None:
-    async def run() -> None:
-        stage = Scene(codecs)
-        try:
-            await scene(stage)
-        finally:
-            await stage.close()
-
-    asyncio.run(run())
 
 
 @pytest.mark.parametrize("pbx_offers", [False, True])
@@ -174,15 +100,11 @@ def test_digits_are_heard_once_a_press() -> None:
     async def scene(stage: Scene) -> None:
         client = await stage.call("a", "PCMU", effects.Silence())
         await client.say(np.concatenate([press(key, RATE) for key in "17#"]))
-        await eventually(lambda: len(digits(stage)) >= 3)
+        await eventually(lambda: len(stage.digits("a")) >= 3)
         await asyncio.sleep(0.2)
-        assert digits(stage) == "17#"
+        assert stage.digits("a") == "17#"
 
     play(scene)
-
-
-def digits(stage: Scene) -> str:
-    return "".join(n.digit for n in stage.news if isinstance(n, effects.DigitHeard))
 
 
 def test_a_new_peer_takes_the_place_of_the_old_and_the_feed_goes_on() -> None:
@@ -256,7 +178,7 @@ def test_candidates_that_come_before_the_description_are_kept() -> None:
         client = stage.clients["a"] = Audio(("PCMU",), early.append)
         offer = await client.offer()
         for candidate in early:
-            stage._candidate("a", candidate)
+            stage.candidate("a", candidate)
         stage.legs.do(effects.MakeAnswer("a", 1, offer))
         # The client never learns of the PBX's candidates: only what it told first can bring them together.
         await client.accept((await stage.until(effects.AnswerReady, "a")).sdp)

@@ -1,0 +1,380 @@
+"""Single RTP packets of real clients: keys as telephone-events, the echo, faults on purpose, a side that is silent."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.sim.client_media import RATE, Audio, Event, Packet, Wire
+from tests.sim.server.scene import PATIENCE, Scene, eventually, hear, play
+from tests.sim.server.test_dtmf import press
+from vodiabot.sim.core import effects
+from vodiabot.sim.server.codecs import encoder, ulaw_table
+from vodiabot.sim.server.dtmf import DigitDetector
+
+pytestmark = pytest.mark.audio
+
+QUIET = b"\xff" * 160
+"""20 ms of µ-law."""
+
+
+async def wire(stage: Scene, leg: str, codec: str = "PCMU", feed: Any = None, pbx_offers: bool = False) -> Wire:
+    client = Wire((codec,), lambda c: stage.candidate(leg, c))
+    return await stage.connect(leg, client, feed or effects.Silence(), pbx_offers)
+
+
+def frames(codec: str, count: int) -> list[bytes]:
+    """Payloads, all different."""
+    made = encoder(codec)
+    noise = np.random.default_rng(7).integers(-8000, 8000, (count + 5, made.rate // 50)).astype(np.int16)
+    return [payload for samples in noise if (payload := made.encode(samples))][:count]
+
+
+async def in_band(client: Audio, count: int) -> str:
+    """So many keys, heard in what comes from now on; a press that counts twice shows."""
+    found, detector = "", DigitDetector()
+    async with asyncio.timeout(PATIENCE):
+        while len(found) < count:
+            found += detector.feed(await client.take(), RATE)
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.15)
+    return found + detector.feed(await client.take(), RATE)
+
+
+def losses(packets: list[Packet]) -> int:
+    """How many numbers are missing between the first and the last."""
+    numbers = sorted((p.sequence - packets[0].sequence + 0x8000) & 0xFFFF for p in packets)
+    return numbers[-1] - numbers[0] + 1 - len(numbers)
+
+
+# --- keys that the client presses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pbx_offers", [False, True], ids=["client offers", "pbx offers"])
+@pytest.mark.parametrize("codec", ["PCMU", "G722", "opus"])
+def test_each_press_is_heard_once(codec: str, pbx_offers: bool) -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", codec, pbx_offers=pbx_offers)
+        await client.speak(frames(codec, 3))
+        for key in "155#":
+            await client.press(key)
+            await client.speak(frames(codec, 1))
+        await eventually(lambda: len(stage.digits("a")) >= 4)
+        await client.speak(frames(codec, 5))
+        assert stage.digits("a") == "155#"
+
+    play(scene)
+
+
+def test_a_press_counts_however_many_of_its_packets_are_lost() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a")
+        await client.press("1", lost=frozenset(range(4)))  # the beginning
+        await client.press("1", lost=frozenset(range(4, 7)))  # the end
+        await client.press("1", lost=frozenset(range(7)) - {2})  # all but one in the middle
+        await client.press("1", lost=frozenset(range(6)))  # all but the last
+        await client.press("2")
+        await eventually(lambda: stage.digits("a").endswith("2"))
+        assert stage.digits("a") == "11112"
+
+    play(scene)
+
+
+def test_the_audio_between_keys_has_no_hole() -> None:
+    """aiortc's jitter buffer would wait for the packets that the events took the place of, and drop what follows."""
+
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a")
+        listener = await stage.call("b", "PCMU", effects.FromLeg("a"))
+        tone = ulaw_table()[(8000 * np.sin(np.arange(8000) * 0.55)).astype(np.int16).view(np.uint16)]
+        voice = [tone[i : i + 160].tobytes() for i in range(0, 8000, 160)]
+        await client.speak(voice[:10])
+        await client.press("5")
+        await listener.take()
+        await client.speak(voice)
+        heard = await listener.take()
+        assert np.count_nonzero(np.abs(heard.astype(int)) > 3000) > 0.5 * 0.75 * len(tone)
+
+    play(scene)
+
+
+def test_a_client_that_says_keys_in_both_ways_is_counted_once() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a")
+        table = ulaw_table()
+        for key in "12":
+            sound = table[press(key, RATE).astype(np.int16).view(np.uint16)]
+            await client.press(key)
+            await client.speak([sound[i : i + 160].tobytes() for i in range(0, len(sound) - 159, 160)], 0.01)
+        await client.speak([QUIET] * 20, 0.01)
+        await eventually(lambda: len(stage.digits("a")) >= 2)
+        assert stage.digits("a") == "12"
+
+    play(scene)
+
+
+# --- keys that the client hears --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pbx_offers", [False, True], ids=["client offers", "pbx offers"])
+@pytest.mark.parametrize("codec", ["PCMA", "opus"])
+def test_keys_are_pressed_as_the_rfc_has_it(codec: str, pbx_offers: bool) -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", codec, effects.Tone(440), pbx_offers)
+        await eventually(lambda: client.received)
+        stage.legs.do(effects.PressDigits("a", "15#"))
+        await eventually(lambda: len(client.presses()) == 3 and len(client.presses()[2]) == 7)
+        await asyncio.sleep(0.2)
+        assert client.keys == "15#"
+        frame = client.clock // 50
+        for packets in client.presses():
+            said = [Event.read(p) for p in packets]
+            assert [e.duration for e in said] == [frame * n for n in (1, 2, 3, 4, 5, 5, 5)]
+            assert [e.end for e in said] == [False] * 4 + [True] * 3
+            assert [p.marker for p in packets] == [True] + [False] * 6
+            assert {p.payload_type for p in packets} == {client.event_type}
+        starts = [packets[0].timestamp for packets in client.presses()]
+        assert [(b - a) % 2**32 for a, b in pairwise(starts)] == [8 * frame] * 2
+        assert losses(client.received) == 0
+        assert len({p.ssrc for p in client.received}) == 1
+
+    play(scene)
+
+
+def test_audio_stops_for_a_key_and_goes_on_in_time() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Tone(440))
+        await eventually(lambda: len(client.received) > 5)
+        stage.legs.do(effects.PressDigits("a", "7"))
+        await eventually(lambda: client.presses() and client.received[-1].payload_type == 0)
+        events = client.presses()[0]
+        first, last = (client.received.index(events[i]) for i in (0, -1))
+        assert last - first == 6, "nothing between the packets of an event"
+        before, after = client.received[first - 1], client.received[last + 1]
+        assert (events[0].timestamp - before.timestamp) % 2**32 == 160
+        assert (after.timestamp - events[0].timestamp) % 2**32 == 7 * 160
+
+    play(scene)
+
+
+def test_keys_are_in_band_for_a_client_that_knows_no_events() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await stage.call("a", "PCMU", effects.Silence())
+        stage.legs.do(effects.PressDigits("a", "90*D"))
+        assert await in_band(client, 4) == "90*D"
+
+    play(scene)
+
+
+def test_keys_that_come_before_the_audio_are_pressed_when_it_is_up() -> None:
+    async def scene(stage: Scene) -> None:
+        stage.legs.do(effects.PressDigits("a", "3"))
+        client = await wire(stage, "a")
+        await eventually(lambda: client.keys)
+        assert client.keys == "3"
+
+    play(scene)
+
+
+# --- keys from one leg to another ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("one", "other"), [("PCMU", "PCMA"), ("opus", "PCMU"), ("PCMU", "opus")])
+def test_a_key_goes_to_the_other_leg_as_an_event_of_its_own(one: str, other: str) -> None:
+    async def scene(stage: Scene) -> None:
+        a = await wire(stage, "a", one, effects.FromLeg("b"))
+        b = await wire(stage, "b", other, effects.FromLeg("a"), pbx_offers=True)
+        for key in "42":
+            await a.press(key)
+        await eventually(lambda: b.keys == "42")
+        assert (stage.digits("a"), stage.digits("b")) == ("42", "")
+        assert a.keys == ""
+
+    play(scene)
+
+
+def test_a_key_goes_in_band_to_a_leg_without_events_and_only_while_they_are_joined() -> None:
+    async def scene(stage: Scene) -> None:
+        a = await wire(stage, "a", "PCMU", effects.FromLeg("b"))
+        b = await stage.call("b", "PCMU", effects.FromLeg("a"))
+        await a.press("6")
+        await a.press("8")
+        assert await in_band(b, 2) == "68"
+        stage.legs.do(effects.SetFeed("b", effects.Music()))
+        await a.press("1")
+        await eventually(lambda: stage.digits("a") == "681")
+        assert DigitDetector().feed(await hear(b, 0.3), b.rate) == ""
+
+    play(scene)
+
+
+# --- the echo --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "opus"])
+def test_a_packet_comes_back_before_the_next_one_is_sent(codec: str) -> None:
+    """So nothing waits anywhere: a jitter buffer gives out nothing of a single packet."""
+
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", codec, effects.Echo())
+        for count, payload in enumerate(frames(codec, 20), 1):
+            await client.speak([payload], 0)
+            await eventually(lambda count=count: len(client.received) == count)  # type: ignore[misc]
+            assert client.received[-1].payload == payload
+        stamps = [p.timestamp for p in client.received]
+        assert {(b - a) % 2**32 for a, b in pairwise(stamps)} == {client.clock // 50}
+        assert losses(client.received) == 0
+
+    play(scene)
+
+
+def test_what_was_lost_or_out_of_order_comes_back_so() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Echo())
+        order = [0, 1, 3, 2, 4, 7, 8]  # 5 and 6 are lost
+        for number in order:
+            await client.send_as(100 + number, client.types["PCMU"], bytes([number]) * 160, number * 160)
+        await eventually(lambda: len(client.received) == len(order))
+        assert [p.payload[0] for p in client.received] == order
+        base = client.received[0]
+        assert [(p.sequence - base.sequence) & 0xFFFF for p in client.received] == order
+        assert [(p.timestamp - base.timestamp) % 2**32 for p in client.received] == [n * 160 for n in order]
+
+    play(scene)
+
+
+def test_keys_come_back_too_and_one_that_is_pressed_meanwhile_breaks_nothing() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Echo())
+        await client.speak([QUIET] * 3, 0)
+        await client.press("5")
+        await eventually(lambda: client.keys == "5" and len(client.presses()[0]) == 7)
+        stage.legs.do(effects.PressDigits("a", "9"))
+        await asyncio.sleep(0.3)
+        await client.speak([b"\x55" * 160] * 3, 0)
+        await eventually(lambda: [p.payload[0] for p in client.received[-3:]] == [0x55] * 3)
+        assert client.keys == "59"
+        assert stage.digits("a") == "5"
+        assert losses(client.received) == 0
+
+    play(scene)
+
+
+def test_an_echo_follows_a_tone_in_one_stream() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Tone(600))
+        await eventually(lambda: len(client.received) > 3)
+        stage.legs.do(effects.SetFeed("a", effects.Echo()))
+        await asyncio.sleep(0.1)
+        client.ssrc += 1  # a sender that begins anew
+        for _ in range(2):
+            client.ssrc, client.sequence, client.timestamp = client.ssrc + 1, 7, 70
+            await client.speak([b"\x55" * 160] * 3, 0)
+        await eventually(lambda: len([p for p in client.received if p.payload[0] == 0x55]) == 6)
+        stage.legs.do(effects.SetFeed("a", effects.Tone(600)))
+        count = len(client.received)
+        await eventually(lambda: len(client.received) > count + 3)
+        assert losses(client.received) == 0
+        assert len({p.ssrc for p in client.received}) == 1
+        stamps = [p.timestamp for p in client.received]
+        assert all((b - a + 2**31) % 2**32 - 2**31 < 8000 for a, b in pairwise(stamps)), "no leap in time"
+
+    play(scene)
+
+
+def test_sender_reports_know_what_was_sent() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Echo())
+        await client.speak([QUIET] * 10, 0.001)
+        await eventually(lambda: any(data[1] == 200 for data in client.reports))
+        data = next(data for data in client.reports if data[1] == 200)
+        ssrc, seconds, _, timestamp, packets, octets = struct.unpack_from("!LLLLLL", data, 4)
+        assert ssrc == client.received[-1].ssrc
+        assert seconds > 3_900_000_000  # of this century
+        assert (packets, octets) == (10, 1600)
+        late = (timestamp - client.received[-1].timestamp) % 2**32
+        assert late < 3 * 8000, "what its packets' timestamps would be now"
+
+    play(scene)
+
+
+# --- faults on purpose -----------------------------------------------------------------------------------------------
+
+
+def echoed(settings: effects.SetFaults, count: int = 200) -> list[int]:
+    """Which of so many packets came back, in their order."""
+    came: list[int] = []
+
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Echo())
+        await client.speak([b"\x00\x00"], 0)
+        await eventually(lambda: client.received)  # all is up
+        stage.legs.do(settings)
+        for number in range(count):
+            await client.speak([struct.pack("!H", number)], 0.001)
+        stage.legs.do(effects.SetFaults("a", 0, 0))
+        await client.speak([b"\xff\xff"], 0)
+        await eventually(lambda: any(p.payload == b"\xff\xff" for p in client.received))
+        await asyncio.sleep(settings.jitter_ms / 1000 + 0.05)
+        numbers = [struct.unpack("!H", p.payload)[0] for p in client.received[1:]]
+        came.extend(number for number in numbers if number != 0xFFFF)
+        stamps = {p.payload: p.sequence for p in client.received[1:]}
+        first = stamps[struct.pack("!H", came[0])] - came[0]
+        assert all((stamps[struct.pack("!H", n)] - n - first) & 0xFFFF == 0 for n in came), "a loss is a gap"
+
+    play(scene)
+    return came
+
+
+def test_the_same_packets_are_lost_again_with_the_same_seed() -> None:
+    came = echoed(effects.SetFaults("a", 20, 0, seed=5))
+    assert came == sorted(came)
+    assert 120 < len(came) < 190
+    assert echoed(effects.SetFaults("a", 20, 0, seed=5)) == came
+    assert echoed(effects.SetFaults("a", 20, 0, seed=6)) != came
+
+
+def test_packets_that_are_late_all_come_though_not_in_order() -> None:
+    came = echoed(effects.SetFaults("a", 0, 80, seed=5))
+    assert sorted(came) == list(range(200))
+    assert came != sorted(came)
+
+
+def test_all_of_it_may_be_lost_but_no_report() -> None:
+    async def scene(stage: Scene) -> None:
+        stage.legs.do(effects.SetFaults("a", 100, 0))
+        client = await wire(stage, "a", "PCMU", effects.Tone(440))
+        await eventually(lambda: client.reports)
+        assert not client.received
+        stage.legs.do(effects.SetFaults("a", 0, 0))
+        await eventually(lambda: client.received)
+
+    play(scene)
+
+
+def test_late_packets_are_forgotten_when_the_leg_is_closed() -> None:
+    async def scene(stage: Scene) -> None:
+        tasks = len(asyncio.all_tasks())
+        stage.legs.do(effects.SetFaults("a", 0, 1000))
+        client = await wire(stage, "a", "PCMU", effects.Tone(440))
+        await asyncio.sleep(0.2)
+        await client.close()
+        stage.legs.do(effects.CloseMedia("a"))
+        await eventually(lambda: stage.legs.count == 0)
+        await eventually(lambda: len(asyncio.all_tasks()) == tasks)
+
+    play(scene)
+
+
+def test_no_packet_at_all() -> None:
+    async def scene(stage: Scene) -> None:
+        client = await wire(stage, "a", "PCMU", effects.Nothing())
+        await client.speak([QUIET] * 20)
+        assert not client.received
+
+    play(scene)
