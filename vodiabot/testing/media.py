@@ -23,6 +23,7 @@ from ..ports import (
     MediaUp,
     Recording,
 )
+from .conference import VirtualConference
 from .wire import End, Wire, ufrag_of
 
 RATE = 8000
@@ -36,6 +37,8 @@ class Played:
     source: Any
     duration: float
     """Seconds."""
+    gain: float = 0.0
+    """dB."""
 
 
 class VirtualMedia:
@@ -44,6 +47,18 @@ class VirtualMedia:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.legs: list[VirtualLeg] = []
+        self.conferences: list[VirtualConference] = []
+
+    def conference(self) -> VirtualConference:
+        made = VirtualConference()
+        self.conferences.append(made)
+        return made
+
+    def hears(self) -> dict[str, set[str]]:
+        """Who hears whom: the labels of the legs that are open, and for each the labels of the others whose other side
+        its own other side hears, over all conferences."""
+        living = [leg for leg in self.legs if not leg.closed]
+        return {leg.label: set().union(*(c.heard_at(leg) for c in self.conferences)) for leg in living}
 
     def open(
         self, label: str, on_event: Callable[[MediaEvent], None], *, codecs: Sequence[str] | None = None
@@ -59,6 +74,8 @@ class VirtualMedia:
         left = [leg.label for leg in self.legs if not leg.closed]
         if left:
             raise AssertionError(f"these legs' media were left open: {left}")
+        if forgotten := sum(not conference.closed for conference in self.conferences):
+            raise AssertionError(f"{forgotten} conferences were left open")
 
 
 class VirtualLeg:
@@ -148,14 +165,14 @@ class VirtualLeg:
     def set_muted(self, muted: bool) -> None:
         self.muted = muted
 
-    async def play(self, source: Any) -> None:
+    async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
         duration = duration_of(source)
         await self._while_open(self._up.wait)
         began = trio.current_time()
         try:
             await self._while_open(partial(trio.sleep, duration))
         finally:
-            self._heard_by_peer(Played(source, min(duration, trio.current_time() - began)))
+            self._heard_by_peer(Played(source, min(duration, trio.current_time() - began), gain))
 
     def _heard_by_peer(self, played: Played) -> None:
         self.played.append(played)
@@ -173,7 +190,13 @@ class VirtualLeg:
             await self._while_open(partial(trio.sleep, duration + gap))
 
     async def record(
-        self, path: Path, *, max_seconds: float | None = None, silence: float | None = None, stop_on: str = ""
+        self,
+        path: Path,
+        *,
+        max_seconds: float | None = None,
+        silence: float | None = None,
+        stop_on: str = "",
+        stereo: bool = False,
     ) -> Recording:
         began = trio.current_time()
         put, take = trio.open_memory_channel[str](100)
@@ -203,7 +226,7 @@ class VirtualLeg:
         finally:
             self._digits.discard(put)
             duration = trio.current_time() - began
-            _write_silence(path, duration)
+            _write_silence(path, duration, channels=2 if stereo else 1)
         return Recording(path=path, duration=duration, stopped_by=stopped_by)
 
     async def _while_open(self, work: Callable[[], Any]) -> None:
@@ -244,12 +267,12 @@ def duration_of(source: Any) -> float:
         raise SourceError(f"{source}: {exc}") from exc
 
 
-def _write_silence(path: Path, duration: float) -> None:
+def _write_silence(path: Path, duration: float, *, channels: int) -> None:
     try:
         with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
+            file.setnchannels(channels)
             file.setsampwidth(2)
             file.setframerate(RATE)
-            file.writeframes(bytes(2 * round(duration * RATE)))
+            file.writeframes(bytes(2 * channels * round(duration * RATE)))
     except OSError as exc:
         raise SourceError(f"{path}: {exc}") from exc
