@@ -124,6 +124,11 @@ def test_each_kind_of_service_with_and_without_its_options(kind: str, tmp_path: 
         assert getattr(service, name) == {**given, **read}[name]
 
 
+def test_each_kind_of_service_may_have_faults(tmp_path: Path) -> None:
+    lines = '[[service]]\nnumber = "600"\nkind = "echo"\nloss = 3\njitter_ms = 30.5\nseed = 9\n'
+    assert check(lines, tmp_path).services == (Service("600", "echo", loss=3, jitter_ms=30.5, seed=9),)
+
+
 def test_the_default_has_everything() -> None:
     config = default()
     assert (config.domain, config.dialect) == ("localhost", "modern")
@@ -234,6 +239,11 @@ members = ["45", "99"]
         ('[[service]]\nnumber = "1"\nkind = "ring"\nseconds = -1', "service[0].seconds"),
         ('[[service]]\nnumber = "1"\nkind = "tone"\nhz = 20000', "service[0].hz"),
         ('[[service]]\nnumber = "1"\nkind = "echo"\nhz = 440', "service[0].hz"),
+        ('[[service]]\nnumber = "1"\nkind = "dtmf"\ndigits = "12x"', "service[0].digits"),
+        ('[[service]]\nnumber = "1"\nkind = "dtmf"\ndigits = ""', "service[0].digits"),
+        ('[[service]]\nnumber = "1"\nkind = "dtmf"\ndigits = 12', "service[0].digits"),
+        ('[[service]]\nnumber = "1"\nkind = "echo"\nloss = 101', "service[0].loss"),
+        ('[[service]]\nnumber = "1"\nkind = "echo"\njitter_ms = -1', "service[0].jitter_ms"),
         ('[[service]]\nnumber = "1"\nkind = "reoffer"\nnew_transport = "yes"', "service[0].new_transport"),
         ('[[group]]\nnumber = "700"\nmembers = []', "group[0].members"),
         ('[[group]]\nnumber = "700"', "group[0].members"),

@@ -262,5 +262,102 @@ def test_bye(dialect: str) -> None:
     assert lab.logged("warning") == []
 
 
+# --- keys, silence and faults ----------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_dtmf_presses_its_keys_after_the_answer_and_hears_keys(dialect: str) -> None:
+    lab = Lab(config(dialect, Service("900", "dtmf", digits="42*", seconds=2.0)))
+    client = dial(lab, "900")
+    assert connected(client)
+    assert lab.hears("c1") == "silence"
+    lab.wait(1.9)
+    assert lab.media_of(e.PressDigits) == []
+    lab.wait(0.2)
+    assert lab.media_of(e.PressDigits) == [e.PressDigits(lab.leg("c1")["id"], "42*")]
+    for digit in "8#":
+        lab.do(lambda now, digit=digit: lab.pbx.news(now, e.DigitHeard(lab.leg("c1")["id"], digit)))  # type: ignore[misc]
+    assert lab.pbx.digits == {"c1": "8#"}
+    lab.wait(10)
+    assert len(lab.media_of(e.PressDigits)) == 1
+    client.say("sip-bye", callid="c1", caller="true")
+    assert lab.pbx.digits == {"c1": "8#"}, "also just after the call"
+    lab.wait(100)
+    assert lab.pbx.digits == {}
+
+
+def test_dtmf_presses_nothing_in_a_call_that_is_over_or_goes_on_without_it() -> None:
+    lab = Lab()
+    client = dial(lab, "dtmf")
+    client.say("sip-bye", callid="c1", caller="true")
+    lab.wait(5)
+    other = lab.client("47")
+    other.dial(number("dtmf"), "c2")
+    other.answer("c2")
+    lab.do(lambda now: lab.pbx.hang_up(now, "c2"))
+    lab.wait(5)
+    assert lab.media_of(e.PressDigits) == []
+
+
+@BOTH
+def test_silent_is_answered_and_sends_no_packet(dialect: str) -> None:
+    lab = Lab(config(dialect))
+    client = dial(lab, "silent")
+    assert connected(client)
+    assert lab.hears("c1") == "nothing"
+    lab.wait(60)
+    assert connected(client)
+
+
+SPOILT = Service("900", "tone", loss=3.0, jitter_ms=30.0, seed=7)
+
+
+def faults(lab: Lab) -> list[tuple[float, float, int]]:
+    return [(f.loss, f.jitter_ms, f.seed) for f in lab.media_of(e.SetFaults)]
+
+
+@BOTH
+def test_a_services_faults_are_those_of_its_callers(dialect: str) -> None:
+    lab = Lab(config(dialect, SPOILT))
+    client = dial(lab, "900")
+    assert connected(client)
+    assert faults(lab) == [(3.0, 30.0, 7)]
+    plain = Lab(config(dialect))
+    dial(plain, "tone")
+    assert faults(plain) == []
+
+
+def test_a_caller_that_is_transferred_to_another_number_is_spoilt_by_that() -> None:
+    lab = Lab(config("modern", SPOILT))
+    phone = lab.phone("47", answers_after=0.0)
+    client = lab.client("46")
+    client.dial("47")
+    lab.wait(1)
+    client.answer("c1")
+    assert faults(lab) == []
+    lab.do(lambda now: phone.transfer(now, "900"))
+    assert faults(lab) == [(3.0, 30.0, 7)]
+
+
+def test_a_lever_spoils_any_leg_and_takes_it_back() -> None:
+    lab = Lab(config("modern", SPOILT))
+    dial(lab, "900")
+    lab.do(lambda now: lab.pbx.spoil(now, "c1", loss=50, seed=2))
+    lab.do(lambda now: lab.pbx.spoil(now, "c1"))
+    assert faults(lab) == [(3.0, 30.0, 7), (50, 0, 2), (0, 0, 0)]
+    with pytest.raises(KeyError):
+        lab.pbx.spoil(lab.now, "no such call")
+
+
+def test_a_lever_presses_keys() -> None:
+    lab = Lab()
+    client = dial(lab, "tone")
+    lab.do(lambda now: lab.pbx.press(now, "c1", "7"))
+    assert lab.media_of(e.PressDigits) == [e.PressDigits(lab.leg("c1")["id"], "7")]
+    client.say("sip-bye", callid="c1", caller="true")
+    lab.do(lambda now: lab.pbx.press(now, "c1", "8"))
+    assert len(lab.media_of(e.PressDigits)) == 1
+
+
 def test_every_kind_has_a_number_in_the_default_configuration() -> None:
     assert {service.kind for service in config().services} == set(SERVICE_OPTIONS)

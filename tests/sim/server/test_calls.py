@@ -18,9 +18,11 @@ import pytest
 import trio
 
 from tests.sim.client import RATE, PhoneCall, Refused, level, log_in, open_phone, tone, wait_for
+from tests.sim.client_media import Wire
 from tests.sim.server.test_dtmf import press
-from vodiabot.sim.config import SimConfig, default
+from vodiabot.sim.config import Service, SimConfig, default
 from vodiabot.sim.server import RunningSim, describe, serve
+from vodiabot.sim.server.dtmf import DigitDetector
 from vodiabot.sim.server.sdp import CODECS
 from vodiabot.sim.server.tones import MUSIC_HZ
 
@@ -193,6 +195,75 @@ async def test_digits_are_known_to_the_pbx() -> None:
         await call.wait_answered()
         call.say(np.concatenate([press(key, RATE) for key in "42#"]))
         await wait_for(lambda: sim.pbx.digits_of(call.call_id) == "42#", "three digits")
+
+
+async def test_the_service_dtmf_presses_keys_and_hears_keys() -> None:
+    services = (Service("900", "dtmf", digits="159#", seconds=0.2),)
+    async with simulator(services=services) as sim, phone(sim, "46", audio=Wire) as anna:
+        call = await anna.dial("900")
+        await call.wait_answered()
+        wire = call.audio
+        assert isinstance(wire, Wire)
+        await wait_for(lambda: wire.keys == "159#", "four keys")
+        for key in "42":
+            await anna.loop.run(partial(wire.press, key))
+        await wait_for(lambda: sim.digits == {call.call_id: "42"}, "two keys")
+
+
+async def test_the_service_dtmf_is_heard_in_band_too() -> None:
+    async with simulator() as sim, phone(sim, "46") as anna:
+        call = await anna.dial(number(sim, "dtmf"))
+        await call.wait_answered()
+        found, detector = "", DigitDetector()
+        with trio.fail_after(10):
+            while found != "159#":
+                samples, rate = await call.hear(0.1)
+                found += detector.feed(samples, rate)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_keys_go_from_caller_to_callee_and_back(dialect: str) -> None:
+    async with simulator(dialect) as sim, phone(sim, "46", audio=Wire) as anna, phone(sim, "47", audio=Wire) as bruno:
+        outgoing = await anna.dial("47")
+        incoming = await bruno.invitation()
+        await incoming.answer()
+        await outgoing.wait_answered()
+        for here, there, key in ((outgoing, incoming, "4"), (incoming, outgoing, "#")):
+            await here.phone.loop.run(partial(here.audio.press, key))  # type: ignore[attr-defined]
+            await wait_for(lambda there=there, key=key: there.audio.keys == key, f"{key} at the other side")
+        assert sim.digits == {outgoing.call_id: "4", incoming.call_id: "#"}
+
+
+async def test_a_phone_of_the_pbxs_own_presses_keys() -> None:
+    async with simulator() as sim, phone(sim, "46", audio=Wire) as anna:
+        robot = sim.pbx.phone("48", answers_after=0.0)
+        await sim.lever(robot.plug_in)
+        call = await anna.dial("48")
+        await call.wait_answered()
+        await sim.lever(lambda now: robot.press(now, "07"))
+        await wait_for(lambda: call.audio.keys == "07", "two keys")  # type: ignore[attr-defined]
+
+
+async def test_the_service_silent_sends_no_packet_and_the_call_lives() -> None:
+    async with simulator() as sim, phone(sim, "46", audio=Wire) as anna:
+        call = await anna.dial(number(sim, "silent"))
+        await call.wait_answered()
+        await trio.sleep(0.5)
+        assert not call.audio.received  # type: ignore[attr-defined]
+        assert not call.ended
+        await call.hang_up()
+        await idle(sim)
+
+
+async def test_a_services_losses_are_gaps_in_what_its_caller_gets() -> None:
+    services = (Service("900", "tone", loss=40.0, seed=3),)
+    async with simulator(services=services) as sim, phone(sim, "46", audio=Wire) as anna:
+        call = await anna.dial("900")
+        await call.wait_answered()
+        came = call.audio.received  # type: ignore[attr-defined]
+        await wait_for(lambda: len(came) >= 30, "packets")
+        span = (came[-1].sequence - came[0].sequence) % 2**16 + 1
+        assert len(came) < span < 3 * len(came)
 
 
 GARBAGE = (

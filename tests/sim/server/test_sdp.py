@@ -7,7 +7,7 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vodiabot.sim.server.sdp import BadSdp, candidates, present, renumbered, understand, usable_candidate
+from vodiabot.sim.server.sdp import BadSdp, agreement, candidates, present, renumbered, understand, usable_candidate
 
 FINGERPRINT = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
 
@@ -195,3 +195,53 @@ def test_a_client_without_mid_or_bundle_gets_neither_back() -> None:
 )
 def test_usable_candidates(line: str, usable: bool) -> None:
     assert usable_candidate(line) is usable
+
+
+# --- telephone-events ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        (("opus", "PCMU"), {48000: "110", 8000: "126"}),
+        (("opus",), {48000: "110"}),
+        (("PCMU", "PCMA", "G722"), {8000: "126"}),
+    ],
+)
+def test_events_of_the_rates_of_the_codecs_keep_the_clients_numbers(
+    allowed: tuple[str, ...], expected: dict[int, str]
+) -> None:
+    remote = understand(CHROMIUM, "offer", allowed=allowed)
+    assert remote.events == expected
+    assert "telephone-event" not in remote.sdp, "aiortc would take its packets for audio"
+    answer = present(LOCAL, "7 1", remote, events=remote.events)
+    media = next(line for line in answer.splitlines() if line.startswith("m=audio"))
+    assert media.split()[3:] == ["0", *expected.values()]
+    for rate, number in expected.items():
+        assert f"a=rtpmap:{number} telephone-event/{rate}\r\na=fmtp:{number} 0-15\r\n" in answer
+
+
+def test_events_of_another_rate_are_better_than_none() -> None:
+    offer = CHROMIUM.replace("a=rtpmap:110 telephone-event/48000\r\n", "")
+    assert understand(offer, "offer", allowed=("opus",)).events == {8000: "126"}
+
+
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ("a=rtpmap:126 telephone-event/8000", "a=rtpmap:126 telephone-event/16000"),
+        ("13 110 126", "13 110"),
+        ("a=rtpmap:126 telephone-event/8000\r\n", ""),
+    ],
+)
+def test_events_that_are_not_there(line: str, other: str) -> None:
+    assert understand(CHROMIUM.replace(line, other), "offer", allowed=("PCMU",)).events.get(8000) is None
+
+
+def test_events_are_put_into_an_offer_that_keeps_to_what_was_agreed() -> None:
+    first = present(LOCAL, "7 1", understand(CHROMIUM, "offer"), events={8000: "126"})
+    offer = present(LOCAL, "7 2", None, agreement(LOCAL), {8000: "126"})
+    for start in ("m=audio", "a=rtpmap", "a=fmtp"):
+        assert [x for x in offer.splitlines() if x.startswith(start)] == [
+            x for x in first.splitlines() if x.startswith(start)
+        ]
