@@ -167,7 +167,7 @@ async def test_the_bound_on_legs() -> None:
 async def test_a_leg_narrows_the_codecs_and_cannot_add_any() -> None:
     async with open_media(codecs=["opus", "PCMU", "PCMA"]) as engine:
         offer = await engine.open("x", Heard(), codecs=["pcma", "opus", "G722"]).make_offer(1)
-        assert "SAVPF 8 96\r\n" in offer
+        assert "SAVPF 8 96 101 110\r\n" in offer
         with pytest.raises(UsageError):
             engine.open("y", Heard(), codecs=["G722"])
 

@@ -225,7 +225,7 @@ def test_other_media_are_refused_in_order() -> None:
     m_lines = [line for line in answer.split("\r\n") if line.startswith("m=")]
     assert m_lines == [
         "m=image 0 udptl t38",
-        "m=audio 4000 UDP/TLS/RTP/SAVPF 0",
+        "m=audio 4000 UDP/TLS/RTP/SAVPF 0 101",
         "m=video 0 UDP/TLS/RTP/SAVPF 120 121",
     ]
     assert "a=mid:v" in answer
@@ -240,7 +240,7 @@ def test_the_first_audio_that_is_on_is_taken() -> None:
 
 def test_the_answer_speaks_the_protocol_of_the_offer() -> None:
     remote = read_remote(OFFER.replace("UDP/TLS/RTP/SAVPF", "RTP/SAVPF"), "offer")
-    assert "m=audio 4000 RTP/SAVPF 0\r\n" in write_local(LOCAL, session_id=5, version=1, offer=remote)
+    assert "m=audio 4000 RTP/SAVPF 0 101\r\n" in write_local(LOCAL, session_id=5, version=1, offer=remote)
 
 
 def test_our_description() -> None:
@@ -251,10 +251,27 @@ def test_our_description() -> None:
     assert text.count("a=fingerprint") == 1
     assert "a=group:BUNDLE 0\r\n" in text
     lines = text.split("\r\n")
-    assert lines[lines.index("m=audio 4000 UDP/TLS/RTP/SAVPF 0") + 1].startswith(
+    assert lines[lines.index("m=audio 4000 UDP/TLS/RTP/SAVPF 0 101") + 1].startswith(
         "c="
     )  # RFC 8866: c= before a=
     assert local_candidates(text) == ["candidate:7 1 udp 2130706431 192.0.2.1 4000 typ host"]
+
+
+def test_telephone_events_are_answered_by_their_numbers() -> None:
+    text = OFFER.replace("111 0 8 101", "111 0 8 126 97 13").replace("rtpmap:101 tele", "rtpmap:126 tele")
+    remote = read_remote(text + "a=rtpmap:97 telephone-event/48000\n", "offer")
+    assert remote.events == {8000: 126, 48000: 97}
+    answer = write_local(LOCAL, session_id=5, version=1, offer=remote)
+    assert "m=audio 4000 UDP/TLS/RTP/SAVPF 0 126\r\n" in answer  # no codec of ours has 48000 here
+    assert "a=rtpmap:126 telephone-event/8000\r\n" in answer
+    assert "CN/8000" not in answer  # browsers would take tones for noise
+
+
+def test_what_was_not_offered_is_not_answered() -> None:
+    bare = OFFER.replace("111 0 8 101", "111 0 8").replace("a=rtpmap:101 telephone-event/8000\n", "")
+    answer = write_local(LOCAL, session_id=5, version=1, offer=read_remote(bare, "offer"))
+    assert "m=audio 4000 UDP/TLS/RTP/SAVPF 0\r\n" in answer
+    assert "telephone-event" not in answer
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FRAMES_A_SECOND = 50
 FRAME_SECONDS = 1 / FRAMES_A_SECOND
 """The packet time of all telephony audio here."""
 
-AUDIO_RATES = {"opus": 48000, "G722": 16000, "PCMU": 8000, "PCMA": 8000}
+AUDIO_RATES = {"opus": 16000, "G722": 16000, "PCMU": 8000, "PCMA": 8000}
 """Samples a second that each codec takes. (G722's RTP clock is 8000 all the same: RFC 3551.)"""
 
 NOTHING: Samples = np.zeros(0, np.int16)
@@ -77,6 +77,26 @@ class Resampler:
         out: Samples = self._stream.resample_chunk(NOTHING, last=True)
         self._stream = None
         return out
+
+
+class Blocks:
+    """Blocks of 20 ms from one rate to another, each exactly as long."""
+
+    def __init__(self, rate: int) -> None:
+        self._resampler = Resampler(rate, rate)
+        self._rest = NOTHING
+
+    def to(self, new_rate: int, samples: Samples, rate: int) -> Samples:
+        if (rate, new_rate) != (self._resampler.rate, self._resampler.new_rate):
+            self._resampler, self._rest = Resampler(rate, new_rate), NOTHING
+        if rate == new_rate:
+            return samples
+        n = round(FRAME_SECONDS * new_rate)
+        ready = np.concatenate((self._rest, self._resampler.feed(samples)))
+        if len(ready) < n:
+            ready = np.concatenate((silence(n - len(ready)), ready))
+        self._rest = ready[n:]
+        return ready[:n]
 
 
 def mixed_down(samples: npt.NDArray[np.int16], channels: int) -> Samples:

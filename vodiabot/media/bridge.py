@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import trio
-import uvloop
 
-from ..errors import CallEnded, MediaError
-from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaStats, Recording
+from ..errors import CallEnded, MediaError, UsageError
+from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaLeg, MediaStats, Recording
 from .audio import codec_names
+from .conference import Conference
+from .datagrams import MediaLoop, MediaUvLoop
+from .door import Door
 from .ice import ice_servers_of
 from .leg import Description, Leg
+from .pacer import Pacer
 from .peer import PeerOptions
 
 logger = logging.getLogger(__name__)
@@ -111,7 +114,7 @@ class _Loop:
 
     def _main(self) -> None:
         try:
-            factory = uvloop.new_event_loop if self._use_uvloop else asyncio.new_event_loop
+            factory = MediaUvLoop if self._use_uvloop else MediaLoop
             with asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(self._serve())
         except Exception:
@@ -202,7 +205,7 @@ class BridgedLeg:
     ) -> None:
         self.label = label
         self._engine, self._loop, self._on_event = engine, engine._loop, on_event
-        self._leg = Leg(label, options, engine._loop.files, self._tell)
+        self._leg = Leg(label, options, engine._loop.files, self._tell, engine._pacer)
         self._closed = False
         self._negotiating = 0
         self._held: deque[MediaEvent] = deque()
@@ -280,14 +283,14 @@ class BridgedLeg:
         """See `ports.MediaLeg.set_muted`. What plays goes on unheard."""
         self._loop.post(self._leg.set_muted, muted)
 
-    async def play(self, source: Any) -> None:
-        """See `ports.MediaLeg.play`. Several at once are mixed."""
+    async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
+        """See `ports.MediaLeg.play`."""
         self._assert_open()
-        await self._loop.run(lambda: self._leg.play(source))
+        await self._loop.run(lambda: self._leg.play(source, gain, fade_in, fade_out))
 
     async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
-        """See `ports.MediaLeg.send_dtmf`: in-band; what plays meanwhile is silent. Raises UsageError for a
-        wrong digit."""
+        """See `ports.MediaLeg.send_dtmf`: as telephone-events where the other side takes them, else as tones; what
+        plays meanwhile is silent. Raises UsageError for a wrong digit."""
         self._assert_open()
         await self._loop.run(lambda: self._leg.send_dtmf(digits, duration, gap))
 
@@ -298,14 +301,29 @@ class BridgedLeg:
         max_seconds: float | None = None,
         silence: float | None = None,
         stop_on: str = "",
+        stereo: bool = False,
     ) -> Recording:
-        """See `ports.MediaLeg.record`: WAV, 16 bit mono, 8000 a second for PCMU and PCMA, else 16000."""
+        """See `ports.MediaLeg.record`: 8000 samples a second for PCMU and PCMA, else 16000."""
         self._assert_open()
-        return await self._loop.run(lambda: self._leg.record(Path(path), max_seconds, silence, stop_on))
+        return await self._loop.run(lambda: self._leg.record(Path(path), max_seconds, silence, stop_on, stereo))
+
+    @asynccontextmanager
+    async def audio(self, *, rate: int = 16000, frames: int = 50) -> AsyncIterator[BridgedAudio]:
+        """See `ports.MediaLeg.audio`."""
+        if not 8000 <= rate <= 48000 or frames < 1:
+            raise UsageError(f"audio(rate={rate}, frames={frames}): 8000 to 48000 Hz, and at least one frame")
+        self._assert_open()
+        audio = BridgedAudio(rate, frames, self._loop.to_trio)
+        self._loop.post(self._leg.add_door, audio.door)
+        try:
+            yield audio
+        finally:
+            audio.door.close()
+            self._loop.post(self._leg.remove_door, audio.door)
 
     def stats(self) -> MediaStats:
-        """See `ports.MediaLeg.stats`; at most a second old."""
-        return self._leg.snapshot
+        """See `ports.MediaLeg.stats`."""
+        return self._leg.stats()
 
     async def aclose(self) -> None:
         """See `ports.MediaLeg.aclose`. Is carried through even if it is cancelled."""
@@ -319,6 +337,87 @@ class BridgedLeg:
             raise CallEnded(reason="the audio is closed")
 
 
+class BridgedAudio:
+    """`ports.MediaAudio` on the trio side, for a `Door` on the media loop."""
+
+    def __init__(self, rate: int, frames: int, to_trio: Callable[..., None]) -> None:
+        self.rate = rate
+        self.door = Door(rate, frames, lambda: to_trio(self._changed))
+        self._news = trio.Event()
+
+    @property
+    def lost_in(self) -> int:
+        """See `ports.MediaAudio`."""
+        return self.door.lost_in
+
+    async def receive(self) -> bytes:
+        """See `ports.MediaAudio.receive`."""
+        await trio.lowlevel.checkpoint()
+        while (frame := self.door.receive()) is None:
+            if self.door.closed:
+                raise trio.EndOfChannel
+            await self._news.wait()
+        return frame
+
+    async def send(self, samples: bytes) -> None:
+        """See `ports.MediaAudio.send`. Raises UsageError for half a sample."""
+        if len(samples) % 2:
+            raise UsageError("audio: samples are of two bytes each, so half a sample is too much")
+        await self._until(lambda: self.door.send(samples))
+
+    def clear(self) -> None:
+        """See `ports.MediaAudio.clear`."""
+        self.door.clear()
+        self._changed()
+
+    async def drain(self) -> None:
+        """See `ports.MediaAudio.drain`."""
+        await self._until(self.door.empty)
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        await trio.lowlevel.checkpoint()
+        while True:
+            if self.door.closed:
+                raise CallEnded(reason="the audio is closed")
+            if done():
+                return
+            await self._news.wait()
+
+    def _changed(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+
+class BridgedConference:
+    """`ports.MediaConference` on the trio side."""
+
+    def __init__(self, loop: _Loop) -> None:
+        self._loop = loop
+        self._conference = Conference()
+
+    def add(self, leg: MediaLeg) -> None:
+        """See `ports.MediaConference.add`."""
+        self._loop.post(self._add, _media_leg(leg))
+
+    def _add(self, leg: Leg) -> None:
+        if not leg.closed:
+            self._conference.add(leg)
+
+    def remove(self, leg: MediaLeg) -> None:
+        """See `ports.MediaConference.remove`."""
+        self._loop.post(self._conference.remove, _media_leg(leg))
+
+    def close(self) -> None:
+        """See `ports.MediaConference.close`."""
+        self._loop.post(self._conference.close)
+
+
+def _media_leg(leg: MediaLeg) -> Leg:
+    if not isinstance(leg, BridgedLeg):
+        raise MediaError("only legs of one media engine can hear one another")
+    return leg._leg
+
+
 # --- the engine ---------------------------------------------------------------------------------------------
 
 
@@ -328,7 +427,14 @@ class MediaEngine:
     def __init__(self, loop: _Loop, options: PeerOptions, max_legs: int | None) -> None:
         self._loop, self._options, self._max_legs = loop, options, max_legs
         self._legs: set[BridgedLeg] = set()
+        self._pacer = Pacer()
         self._closed = False
+
+    def conference(self) -> BridgedConference:
+        """See `ports.MediaPort.conference`."""
+        if self._closed:
+            raise MediaError("the media engine is closed")
+        return BridgedConference(self._loop)
 
     def open(
         self,

@@ -23,13 +23,18 @@ LEVEL = 0.28
 keypad."""
 
 
-def digits_source(digits: str, duration: float = 0.1, gap: float = 0.06) -> Source:
-    """The tones of a string of digits, a pause after each. Raises UsageError on anything but `0-9*#A-D`."""
-    wrong = next((d for d in digits if d.upper() not in TONES), None)
+def digits_of(text: str) -> str:
+    """In capitals. Raises UsageError on anything but `0-9*#A-D`."""
+    wrong = next((d for d in text if d.upper() not in TONES), None)
     if wrong is not None:
         raise UsageError(f"{wrong!r} is no DTMF digit (0-9, *, #, A-D)")
+    return text.upper()
+
+
+def digits_source(digits: str, duration: float = 0.1, gap: float = 0.06) -> Source:
+    """The tones of a string of digits, a pause after each. Raises UsageError on anything but `0-9*#A-D`."""
     pause = silence_for(gap)
-    parts = [part for d in digits.upper() for part in (Tone(TONES[d], duration, LEVEL), pause)]
+    parts = [part for d in digits_of(digits) for part in (Tone(TONES[d], duration, LEVEL), pause)]
     return Sequence(tuple(parts))
 
 

@@ -9,24 +9,46 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from ..errors import CallEnded, MediaError
-from ..ports import DtmfReceived, IceCandidate, MediaEvent, MediaLost, MediaStats, MediaUp, Recording
+from ..ports import (
+    DtmfReceived,
+    FarSideHeard,
+    FarSideSilent,
+    IceCandidate,
+    MediaEvent,
+    MediaLost,
+    MediaStats,
+    MediaUp,
+    Recording,
+)
 from .audio import AUDIO_RATES, Resampler, Samples
+from .conference import Conference
+from .door import Door
 from .dtmf import RATE as DTMF_RATE
-from .dtmf import DtmfDetector, digits_source
+from .dtmf import DtmfDetector, digits_of, digits_source
+from .pacer import Pacer
 from .peer import Origin, Peer, PeerOptions
 from .player import Mixer
 from .sdp import read_remote
+from .sender import Press
 from .sinks import Recorder, Sink
 from .sources import as_source
+from .stream import Stream
+from .telephone_event import EventReceiver
 
 logger = logging.getLogger(__name__)
 
-STATS_SECONDS = 1.0
-"""How old the counters that `stats` gives may be."""
+LISTENED_EVERY = 1.0
+"""Seconds between two looks at whether the other side is heard."""
+SILENT_SECONDS = 5.0
+"""Without an audio packet, after which the audio is one-way: far more than any pause of a codec (0.4 s)."""
 MAX_EARLY = 64
 """Candidates kept for generations that do not exist yet, together."""
 
@@ -63,11 +85,22 @@ class Leg:
     """
 
     def __init__(
-        self, label: str, options: PeerOptions, threads: Executor, tell: Callable[[MediaEvent], None]
+        self,
+        label: str,
+        options: PeerOptions,
+        threads: Executor,
+        tell: Callable[[MediaEvent], None],
+        pacer: Pacer,
     ) -> None:
         self.label = label
-        self.snapshot = MediaStats()
-        """The counters, at most a second old. Read from any thread."""
+        self.conference: Conference | None = None
+        """The one that it takes part in; kept by that."""
+        self._pacer = pacer
+        self._counted: tuple[MediaStats, Stream | None] = (MediaStats(), None)
+        self._doors: list[Door] = []
+        self._events = EventReceiver()
+        self._silent_since = 0.0
+        self._told_silent = False
         self._options, self._threads, self._tell_owner = options, threads, tell
         self._origin = Origin(secrets.randbits(62))
         self._mixer = Mixer(threads, AUDIO_RATES[options.codecs[0]])
@@ -77,7 +110,6 @@ class Leg:
         self._active: Peer | None = None
         self._told_up: set[int] = set()
         self._early: list[tuple[int, IceCandidate]] = []
-        self._past = MediaStats()
         self._sending = True
         self._closed = False
         self._negotiating = asyncio.Lock()
@@ -85,6 +117,11 @@ class Leg:
         self._tasks: set[asyncio.Task[None]] = set()
         self._users: set[asyncio.Task[Any]] = set()
         self._gone = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """Nothing of it will be heard any more."""
+        return self._closed
 
     # --- offers and answers ---
 
@@ -108,7 +145,6 @@ class Leg:
                 logger.debug("%s: answer to a replaced offer left out", self.label)
                 return
             await peer.apply(answer)
-            self._set_gates()
 
     async def add_candidate(self, generation: int, candidate: IceCandidate | None) -> None:
         peers = {p.generation: p for p in (self._active, self._newest) if p}
@@ -145,42 +181,93 @@ class Leg:
         self._early = [item for item in self._early if item[0] > peer.generation]
         if before is not None and before not in (peer, self._active):
             self._retire(before)
-        self._set_gates()
         return Description(sdp, tuple(peer.local_candidates()))
 
     # --- what peers tell ---
-
-    def pull(self, rate: int) -> Samples:
-        return self._mixer.pull(rate)
-
-    def heard(self, peer: Peer, samples: Samples, rate: int, time: float) -> None:
-        if peer is not self._active:
-            return
-        for sink in list(self._sinks):
-            sink.push(samples, rate, peer.stream, time)
-        self._digits.push(samples, rate)
 
     def is_up(self, peer: Peer) -> None:
         if self._closed or peer is not self._newest:
             return
         old, self._active = self._active, peer
-        self._mixer.rate = peer.track.rate
-        self._set_gates()
+        self._begin_stream(peer)
         if old is not None:
             self._retire(old)
         if not self._told_up:
-            self._spawn(self._keep_stats())
+            self._spawn(self._listen())
         if peer.generation not in self._told_up:
             self._told_up.add(peer.generation)
             self._tell(MediaUp(peer.generation))
 
+    def is_renegotiated(self, peer: Peer) -> None:
+        stream = self._counted[1]
+        if peer is self._active and stream is not None and peer.negotiated is not None:
+            stream.renegotiated(peer.negotiated)
+
+    def _begin_stream(self, peer: Peer) -> None:
+        assert peer.negotiated is not None
+        self._end_stream()
+        stream = Stream(peer.dtls, peer.ssrc, peer.negotiated, self, self._events, peer.stream)
+        self._mixer.rate = peer.negotiated.codec.rate
+        self._counted = (self._counted[0], stream)
+        self._silent_since = stream.began
+        self._pacer.add(stream)
+
+    def _end_stream(self) -> None:
+        past, stream = self._counted
+        if stream is not None:
+            self._pacer.remove(stream)
+            self._counted = (_sum(past, stream.stats()), None)
+            stream.close()
+
     def is_lost(self, peer: Peer, reason: str) -> None:
         if peer is self._active:
             self._active = None
+            self._end_stream()
         if peer is self._newest:
             self._newest = None
             self._tell(MediaLost(peer.generation, reason))
         self._retire(peer)
+
+    # --- what the stream asks and tells: see `stream.StreamOwner` ---
+
+    @property
+    def may_send(self) -> bool:
+        return self._sending and self._active is not None and self._active.may_send
+
+    def pull(self, rate: int) -> Samples | None:
+        """All that is to be heard by the other side."""
+        block = self._mixer.pull(rate)
+        if not self._doors and self.conference is None:
+            return block
+        others: list[Any] = [door.pull(rate) for door in self._doors]
+        others.append(None if self.conference is None else self.conference.hear(self, rate))
+        return block if self._mixer.muted else _mixed(block, others)
+
+    def sent(self, samples: Samples | None, rate: int, now: float) -> None:
+        if samples is not None:
+            for sink in self._sinks:
+                if hasattr(sink, "push_sent"):  # TEMPORARY
+                    sink.push_sent(samples, rate, now)
+
+    def heard(self, samples: Samples | None, rate: int, now: float) -> None:
+        if self.conference is not None:
+            self.conference.say(self, samples, rate)
+        for door in self._doors:
+            door.push(samples, rate)
+        if samples is None:
+            return
+        stream = self._counted[1]
+        for sink in list(self._sinks):
+            sink.push(samples, rate, 0, now)
+        if stream is not None and not stream.has_events:
+            self._digits.push(samples, rate)
+
+    def digit(self, digit: str) -> None:
+        self._digit(digit)
+
+    def stream_failed(self, exc: Exception) -> None:
+        if self._active is not None:
+            self.is_lost(self._active, f"the audio failed: {exc or type(exc).__name__}")
 
     def _digit(self, digit: str) -> None:
         self._tell(DtmfReceived(digit))
@@ -195,36 +282,58 @@ class Leg:
 
     def set_sending(self, sending: bool) -> None:
         self._sending = sending
-        self._set_gates()
+        self._silent_since = asyncio.get_running_loop().time()  # on hold nobody has to be heard
 
     def set_muted(self, muted: bool) -> None:
         self._mixer.muted = muted
 
-    def _set_gates(self) -> None:
-        for peer in filter(None, (self._active, self._newest)):
-            is_open = peer is self._active and self._sending and peer.may_send
-            (peer.track.gate.set if is_open else peer.track.gate.clear)()
-
-    async def play(self, source: object) -> None:
+    async def play(self, source: object, gain: float, fade_in: float, fade_out: float) -> None:
         with self._use():
-            await self._mixer.play(as_source(source))
+            options: Any = {k: v for k, v in dict(gain=gain, fade_in=fade_in, fade_out=fade_out).items() if v}  # TEMPORARY
+            await self._mixer.play(as_source(source), **options)
 
     async def send_dtmf(self, digits: str, duration: float, gap: float) -> None:
-        source = digits_source(digits, duration, gap)
+        digits = digits_of(digits)
         with self._use():
             async with self._dialling:
-                await self._mixer.play(source, alone=True)
+                for digit in digits:
+                    await self._send_digit(digit, duration, gap)
+
+    async def _send_digit(self, digit: str, duration: float, gap: float) -> None:
+        """As an event where the other side takes them, else as a tone; on another connection if the one goes away."""
+        while (stream := self._counted[1]) is not None and stream.has_events:
+            sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            stream.press(Press(digit, duration, gap, partial(_settle, sent)))
+            if await sent or self._closed:
+                return
+        await self._mixer.play(digits_source(digit, duration, gap), alone=True)
+
+    def add_door(self, door: Door) -> None:
+        if self._closed:
+            door.close()
+        else:
+            self._doors = [*self._doors, door]
+
+    def remove_door(self, door: Door) -> None:
+        self._doors = [d for d in self._doors if d is not door]
+        door.close()
 
     # --- listening ---
 
     async def record(
-        self, path: Path, max_seconds: float | None, silence: float | None, stop_on: str
+        self, path: Path, max_seconds: float | None, silence: float | None, stop_on: str, stereo: bool
     ) -> Recording:
         with self._use():
             # 8 kHz codecs hold nothing more; of the others 16 kHz hold all of a voice.
             rate = 8000 if self._mixer.rate == 8000 else 16000
             recorder = Recorder(
-                path, rate, self._threads, max_seconds=max_seconds, silence=silence, stop_on=stop_on
+                path,
+                rate,
+                self._threads,
+                max_seconds=max_seconds,
+                silence=silence,
+                stop_on=stop_on,
+                **({"stereo": True} if stereo else {}),  # TEMPORARY
             )
             self._sinks.append(recorder)
             try:
@@ -234,12 +343,28 @@ class Leg:
 
     # --- counters ---
 
-    async def _keep_stats(self) -> None:
+    def stats(self) -> MediaStats:
+        """The counters now. From any thread: it only reads."""
+        past, stream = self._counted
+        return past if stream is None else _sum(past, stream.stats())
+
+    async def _listen(self) -> None:
+        """Watch whether the other side is heard, where it should be."""
         while not self._closed:
-            if self._active is not None:
-                self.snapshot = _sum(self._past, await self._active.stats())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), STATS_SECONDS)
+                await asyncio.wait_for(self._gone.wait(), LISTENED_EVERY)
+            stream = self._counted[1]
+            if stream is not None and self._sending and self._active is not None and self._active.may_receive:
+                self._judge_silence(stream, asyncio.get_running_loop().time())
+
+    def _judge_silence(self, stream: Stream, now: float) -> None:
+        seconds = now - max(self._silent_since, stream.last_packet or 0.0)
+        if not self._told_silent and seconds >= SILENT_SECONDS:
+            self._told_silent = True
+            self._tell(FarSideSilent(seconds))
+        elif self._told_silent and stream.last_packet is not None and now - stream.last_packet < LISTENED_EVERY:
+            self._told_silent = False
+            self._tell(FarSideHeard())
 
     # --- the end ---
 
@@ -249,6 +374,11 @@ class Leg:
             self._closed = True
             self._gone.set()
             self._mixer.end()
+            self._end_stream()
+            if self.conference is not None:
+                self.conference.remove(self)
+            for door in self._doors:
+                door.close()
             for sink in self._sinks:
                 if isinstance(sink, Recorder):
                     sink.stop("ended")
@@ -261,14 +391,7 @@ class Leg:
             await asyncio.wait(self._tasks)
 
     def _retire(self, peer: Peer) -> None:
-        self._spawn(self._close_peer(peer))
-
-    async def _close_peer(self, peer: Peer) -> None:
-        if peer.up:
-            last = await peer.stats()
-            self._past = _sum(self._past, last)
-            self.snapshot = self._past
-        await peer.close()
+        self._spawn(peer.close())
 
     def _spawn(self, coro: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(coro)
@@ -294,13 +417,30 @@ class Leg:
             self._users.discard(task)
 
 
+def _settle(future: asyncio.Future[bool], value: bool) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _mixed(block: Samples | None, others: list[Any]) -> Samples | None:
+    """The sum of what there is, clipped."""
+    parts = [part for part in (block, *others) if part is not None]
+    if not parts:
+        return None
+    total = parts[0].astype(np.int32)
+    for part in parts[1:]:
+        total += part
+    out: Samples = np.clip(total, -32768, 32767).astype(np.int16)
+    return out
+
+
 def _sum(past: MediaStats, now: MediaStats) -> MediaStats:
     """Counters of earlier connections and this one; what is not a counter is the newer's."""
-    return MediaStats(
-        codec=now.codec or past.codec,
+    return msgspec.structs.replace(
+        now,
         packets_sent=past.packets_sent + now.packets_sent,
         packets_received=past.packets_received + now.packets_received,
         packets_lost=past.packets_lost + now.packets_lost,
-        jitter=now.jitter,
-        round_trip=now.round_trip,
+        packets_late=past.packets_late + now.packets_late,
+        concealed=past.concealed + now.concealed,
     )

@@ -24,10 +24,11 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from ..errors import MediaError, SdpError
-from ..ports import IceCandidate, MediaStats
-from .audio import AUDIO_RATES, Samples
-from .sdp import INTERNAL_MID, RemoteSdp, clean_candidate, local_candidates, read_remote, write_local
-from .track import OutgoingTrack, drain
+from ..ports import IceCandidate
+from .codecs import codec_of
+from .receiver import Payloads
+from .sdp import EVENT_TYPES, INTERNAL_MID, RemoteSdp, clean_candidate, local_candidates, read_remote, write_local
+from .stream import Negotiated
 
 logger = logging.getLogger(__name__)
 
@@ -64,17 +65,14 @@ class Origin:
 class Owner(Protocol):
     """What a peer connection tells its leg; called on the media loop."""
 
-    def pull(self, rate: int) -> Samples:
-        """The next 20 ms to be sent."""
-
-    def heard(self, peer: Peer, samples: Samples, rate: int, time: float) -> None:
-        """A block came in."""
-
     def is_up(self, peer: Peer) -> None:
         """ICE and DTLS are up; once."""
 
     def is_lost(self, peer: Peer, reason: str) -> None:
         """It will never carry audio again; once, and never after `close`."""
+
+    def is_renegotiated(self, peer: Peer) -> None:
+        """An offer and its answer are complete."""
 
 
 class Peer:
@@ -85,23 +83,22 @@ class Peer:
         self.stream = next(_numbers)
         """Names this connection's clock to the sinks."""
         self.remote: RemoteSdp | None = None
-        self.codec = ""
+        self.negotiated: Negotiated | None = None
+        """What the last offer and answer came to."""
         self.up = False
         self._origin, self._owner = origin, owner
         self._early: list[IceCandidate] = []
         self._over = False
         self._step: asyncio.Future[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._drains: set[asyncio.Task[None]] = set()
         self._pc = RTCPeerConnection(RTCConfiguration(iceServers=list(options.ice_servers)))
-        self.track = OutgoingTrack(owner.pull)
-        self._audio: RTCRtpTransceiver = self._pc.addTransceiver(self.track, direction="sendrecv")
+        self._audio: RTCRtpTransceiver = self._pc.addTransceiver("audio", direction="sendrecv")
+        _without_own_streams(self._audio)
         self._audio.setCodecPreferences(_preferences(options.codecs))
         self._dtls = self._audio.receiver.transport
         self._ice = self._dtls.transport
         self._dtls.on("statechange", self._state_changed)
         self._ice.on("statechange", self._state_changed)
-        self._pc.on("track", self._track_came)
         _loopback_if_alone(self._ice)
 
     # --- offers and answers ---
@@ -114,7 +111,6 @@ class Peer:
     async def answer(self, offer: RemoteSdp) -> str:
         """Our answer, candidates inside. Raises SdpError, MediaError."""
         await self._set_remote(offer, "offer")
-        self._keep_codec()
         await self._set_local()
         self._negotiated()
         return self._described(offer)
@@ -165,22 +161,38 @@ class Peer:
         await asyncio.shield(self._step)
 
     def _negotiated(self) -> None:
-        self.codec = self._audio._codecs[0].name
-        self.track.rate = AUDIO_RATES[self.codec]
-        self.track.channels = 2 if self.codec == "opus" else 1
+        """What is sent and understood from now on: by the codecs that aiortc found in common, and by what it does not
+        know and both have."""
+        assert self.remote is not None
+        chosen = self._audio._codecs[0]
+        codec, events = codec_of(chosen.name), self.remote.events
+        clock = codec.clock if codec.clock in events else 8000
+        understood = {c.payloadType: codec_of(c.name) for c in self._audio._codecs if c.payloadType is not None}
+        event_types = frozenset((*events.values(), *EVENT_TYPES.values())) if events else frozenset()
+        payloads = Payloads(understood, event_types)
+        self.negotiated = Negotiated(codec, int(chosen.payloadType or 0), events.get(clock), clock, payloads)
+        self._owner.is_renegotiated(self)
 
-    def _keep_codec(self) -> None:
-        """aiortc's sender goes on with its first codec whatever a re-offer says: so the answer has to say
-        that too."""
-        codecs = self._audio._codecs
-        if self.codec and self.codec not in [c.name for c in codecs]:
-            raise SdpError(f"the new offer has {self.codec} no more; another codec takes a new connection")
-        self._audio._codecs = sorted(codecs, key=lambda c: c.name != self.codec)
+    @property
+    def dtls(self) -> Any:
+        """aiortc's DTLS transport."""
+        return self._dtls
+
+    @property
+    def ssrc(self) -> int:
+        """Of what we send, as our description says."""
+        ssrc: int = self._audio.sender._ssrc
+        return ssrc
 
     @property
     def may_send(self) -> bool:
         """By the directions of the last offer and answer."""
         return self._audio.currentDirection in ("sendrecv", "sendonly")
+
+    @property
+    def may_receive(self) -> bool:
+        """Likewise: the other side should be heard."""
+        return self._audio.currentDirection in ("sendrecv", "recvonly")
 
     # --- candidates ---
 
@@ -220,6 +232,8 @@ class Peer:
     def _state_changed(self) -> None:
         if self._dtls.state == "connected" and not self.up and not self._over:
             self.up = True
+            if self.negotiated is None:
+                self._negotiated()
             self._owner.is_up(self)
         elif self._dtls.state in ("failed", "closed") or self._ice.state == "failed":
             self._lose()
@@ -235,30 +249,6 @@ class Peer:
             return "no way to the other side" if self._ice.state == "failed" else "the DTLS handshake failed"
         return "consent expired" if _consent_expired(self._ice) else "closed by the other side"
 
-    def _track_came(self, track: Any) -> None:
-        task = asyncio.ensure_future(drain(track, self._heard))
-        self._drains.add(task)
-        task.add_done_callback(self._drains.discard)
-
-    def _heard(self, samples: Samples, rate: int, time: float) -> None:
-        self._owner.heard(self, samples, rate, time)
-
-    async def stats(self) -> MediaStats:
-        """Counters of this connection."""
-        report = await self._pc.getStats()
-        by_type = {entry.type: entry for entry in report.values()}
-        inbound, outbound = by_type.get("inbound-rtp"), by_type.get("outbound-rtp")
-        far = by_type.get("remote-inbound-rtp")
-        clock = 48000 if self.codec == "opus" else 8000
-        return MediaStats(
-            codec=self.codec,
-            packets_sent=outbound.packetsSent if outbound else 0,
-            packets_received=inbound.packetsReceived if inbound else 0,
-            packets_lost=max(0, inbound.packetsLost) if inbound else 0,
-            jitter=inbound.jitter / clock if inbound else None,
-            round_trip=far.roundTripTime if far else None,
-        )
-
     # --- the end ---
 
     async def close(self) -> None:
@@ -269,22 +259,27 @@ class Peer:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        self.track.stop()
-        self.track.gate.set()
         if self._step is not None:
             await asyncio.gather(self._step, return_exceptions=True)
         try:
             await asyncio.wait_for(self._pc.close(), CLOSE_SECONDS)
         except Exception:
             logger.exception("closing a peer connection failed")
-        for task in self._drains:
-            task.cancel()
-        await asyncio.gather(*self._drains, return_exceptions=True)
 
 
 def _preferences(codecs: Sequence[str]) -> list[Any]:
     known = {c.name.lower(): c for c in RTCRtpSender.getCapabilities("audio").codecs}
     return [known[name.lower()] for name in codecs]
+
+
+def _without_own_streams(audio: RTCRtpTransceiver) -> None:
+    """aiortc's sender and receiver describe themselves, and never begin: `stream.Stream` does their work."""
+
+    async def never(parameters: Any) -> None:
+        return None
+
+    audio.sender.send = never  # type: ignore[method-assign]
+    audio.receiver.receive = never  # type: ignore[method-assign]
 
 
 def _consent_expired(ice: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +31,10 @@ STATIC_TYPES = {"0": "pcmu", "8": "pcma", "9": "g722"}
 """RFC 3551: good without an rtpmap."""
 DYNAMIC_TYPES = range(96, 128)
 """aiortc keeps the other side's number only in this range."""
+EVENT_TYPES = {8000: 101, 48000: 110}
+"""Payload types of the telephone-events in our offers, by clock rate: the numbers that everybody takes."""
+OPUS_FORMAT = "minptime=10;useinbandfec=1"
+"""What we want to be sent: FEC where packets get lost (RFC 7587, section 6.1)."""
 DIGESTS = {"sha-256", "sha-384", "sha-512"}
 """What aiortc can check; sha-1 alone would fail only in the handshake."""
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -104,6 +108,8 @@ class RemoteSdp:
     other side."""
     codecs: tuple[str, ...]
     """Those of ours that it has, lower case, in its order."""
+    events: Mapping[int, int]
+    """Clock rate to payload type of its telephone-events (RFC 4733)."""
     direction: str
 
     @property
@@ -139,6 +145,7 @@ def read_remote(text: str, role: Role) -> RemoteSdp:
         bundled=bundle is not None,
         identity=(*ice, *prints),
         codecs=tuple(name for _, name in codecs),
+        events=_events(audio),
         direction=direction,
     )
 
@@ -206,6 +213,16 @@ def _codecs(audio: Section) -> list[tuple[str, str]]:
     if not good:
         raise audio.head.wrong("no codec that is known here (opus, PCMU, PCMA, G722)")
     return good
+
+
+def _events(audio: Section) -> Mapping[int, int]:
+    """By clock rate; the first of each."""
+    found: dict[int, int] = {}
+    for line in audio.all("rtpmap"):
+        match = _RTPMAP.match(line.attribute[1])
+        if match and match[2].lower() == "telephone-event" and int(match[1]) in DYNAMIC_TYPES:
+            found.setdefault(int(match[3]), int(match[1]))
+    return found
 
 
 def _codec(number: str, rtpmap: re.Match[str] | None) -> str:
@@ -303,13 +320,29 @@ def write_local(text: str, *, session_id: int, version: int, offer: RemoteSdp | 
     if mid and (offer is None or offer.bundled):
         lines.append(f"a=group:BUNDLE {mid}")
     rest = [line.text for line in audio.lines[1:] if _wanted(line)]
-    body = [_audio_head(audio.head, offer), *(text for text in rest if text.startswith("c="))]
+    clocks = {int(m[3]) for line in audio.all("rtpmap") if (m := _RTPMAP.match(line.attribute[1]))}
+    added = _added(offer, clocks)
+    body = [_audio_head(audio.head, offer, added), *(text for text in rest if text.startswith("c="))]
     body += [*([f"a=mid:{mid}"] if mid else []), "a=ice-options:trickle"]
     body += [text for text in rest if not text.startswith("c=")]
+    body += [f"a=rtpmap:{number} {name}" for number, name in added.items()]
+    body += [f"a=fmtp:{n} 0-15" for n, name in added.items() if name.startswith("telephone-event")]
+    body += [f"a=fmtp:{m[1]} {OPUS_FORMAT}" for t in rest if (m := re.match(r"a=rtpmap:(\d+) opus/", t))]
+    body += ["a=ptime:20"]
     for index, m_line in enumerate(offer.m_lines if offer else ()):
         lines += body if offer and index == offer.audio_index else _refused(m_line)
     lines += [] if offer else body
     return "\r\n".join(lines) + "\r\n"
+
+
+def _added(offer: RemoteSdp | None, clocks: set[int]) -> dict[int, str]:
+    """What aiortc does not know and we do: telephone-events at the clock rates of our codecs. An answer has only what the
+    offer had, by its numbers.
+
+    Comfort noise is understood where it comes, and not asked for: with it, browsers take pauses, music and tones for
+    noise and send that in their place."""
+    events = EVENT_TYPES if offer is None else offer.events
+    return {events[clock]: f"telephone-event/{clock}" for clock in sorted(events) if clock in clocks or clock == 8000}
 
 
 def _session_line(line: Line, session_id: int, version: int) -> str:
@@ -322,9 +355,10 @@ def _wanted(line: Line) -> bool:
     return name not in _UNWANTED and (name != "fingerprint" or value.startswith("sha-256"))
 
 
-def _audio_head(head: Line, offer: RemoteSdp | None) -> str:
+def _audio_head(head: Line, offer: RemoteSdp | None, added: Mapping[int, str]) -> str:
     kind, port, protocol, formats = _m_parts(Section([head]))
-    return f"m={kind} {port} {offer.audio.protocol if offer else protocol} {' '.join(formats)}"
+    all_formats = " ".join([*formats, *map(str, added)])
+    return f"m={kind} {port} {offer.audio.protocol if offer else protocol} {all_formats}"
 
 
 def _refused(m_line: MLine) -> list[str]:

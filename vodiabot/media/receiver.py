@@ -1,0 +1,239 @@
+"""One stream of the other side: from packets to blocks of 20 ms. No I/O; times are given, in seconds.
+
+The pacer gives it what came and asks for the next block; it never waits and never raises for what a packet says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .audio import FRAME_SECONDS, NOTHING, Samples, resampled, silence
+from .codecs import Codec, Decoder
+from .jitter import JitterBuffer, Kind, Next
+from .rtcp import Reception
+from .rtp import Packet
+from .stretch import Concealment, longer, shorter
+
+TOO_DEEP, TOO_SHALLOW = 0.020, -0.015
+"""Seconds by which the depth may differ from what is aimed at without being corrected."""
+BETWEEN_STRETCHES = 0.1
+"""Seconds between two corrections: one alone is not heard, a row of them is."""
+SILENT_SOURCE = 0.06
+"""Seconds after which another SSRC takes over at once."""
+PACKETS_TO_TAKE_OVER = 3
+"""In a row, of another SSRC while the present one still sends."""
+NOISE_PACKET = 13
+"""Payload type of comfort noise (RFC 3389)."""
+MAX_PIECES = 12
+"""Pieces that one block may need: 2.5 ms packets, and a few more."""
+
+
+@dataclass(frozen=True)
+class Payloads:
+    """What the payload types of a negotiated stream mean."""
+
+    codecs: Mapping[int, Codec]
+    events: frozenset[int] = frozenset()
+    """Of telephone-events."""
+
+
+class Receiver:
+    """All that comes over one peer connection."""
+
+    def __init__(self, payloads: Payloads) -> None:
+        self.payloads = payloads
+        first = next(iter(payloads.codecs.values()))
+        self.rate = first.rate
+        """Of the blocks; changes with the codec that comes."""
+        self.reception: Reception | None = None
+        """Of the present source."""
+        self.concealed = 0
+        """Samples made up, at 8000 a second."""
+        self.last_audio: float | None = None
+        """When the last audio packet came."""
+        self._past = (0, 0, 0)
+        self._codec = first
+        self._payload_type = -1
+        self._buffer: JitterBuffer | None = None
+        self._decoder: Decoder | None = None
+        self._concealment = Concealment(first.rate)
+        self._ready = NOTHING
+        self._stretched = 0.0
+        self._strangers = 0
+        self._noise = Noise()
+        self._in_event = False
+
+    # --- counters -------------------------------------------------------------------------------------------------
+
+    @property
+    def received(self) -> int:
+        return self._past[0] + (self.reception.received if self.reception else 0)
+
+    @property
+    def lost(self) -> int:
+        return self._past[1] + (self.reception.lost if self.reception else 0)
+
+    @property
+    def late(self) -> int:
+        return self._past[2] + (self._buffer.late if self._buffer else 0)
+
+    def depth(self, now: float) -> float:
+        """Seconds that audio waits in the buffer, now."""
+        return max(0.0, self._buffer.depth(now, self._ahead)) if self._buffer else 0.0
+
+    @property
+    def target(self) -> float:
+        """Seconds of depth that are aimed at."""
+        return self._buffer.target if self._buffer else 0.0
+
+    # --- in -------------------------------------------------------------------------------------------------------
+
+    def push(self, packet: Packet) -> bool:
+        """Take a packet of any payload type. False if its source is not the one that is heard."""
+        if not self._is_heard(packet):
+            return False
+        assert self.reception is not None
+        assert self._buffer is not None
+        self.reception.count(packet.sequence, packet.timestamp, packet.arrival)
+        codec = self.payloads.codecs.get(packet.payload_type)
+        if codec is not None:
+            self._audio(packet, codec)
+        elif packet.payload_type == NOISE_PACKET:
+            self._buffer.put(packet.timestamp, NOISE_PACKET, packet.payload, self._block, packet.arrival)
+        elif packet.payload_type in self.payloads.events:
+            self._in_event = True
+        return True
+
+    def _audio(self, packet: Packet, codec: Codec) -> None:
+        assert self._buffer is not None
+        duration = codec.duration(packet.payload)
+        if not duration:
+            return
+        if codec.clock != self._buffer.clock:
+            self._past = (self._past[0], self._past[1], self.late)
+            self._buffer = self._new_buffer(codec)
+        self.last_audio, self._in_event = packet.arrival, False
+        fec = codec.carries_previous(packet.payload)
+        self._buffer.put(packet.timestamp, packet.payload_type, packet.payload, duration, packet.arrival, fec=fec)
+
+    def _is_heard(self, packet: Packet) -> bool:
+        """A source is heard until it falls silent or another one clearly takes its place (a transfer, early media
+        from elsewhere)."""
+        now = self.reception
+        if now is not None and packet.ssrc == now.ssrc:
+            self._strangers = 0
+            return True
+        self._strangers += 1
+        silent = self.last_audio is None or packet.arrival - self.last_audio > SILENT_SOURCE
+        if now is None or silent or self._strangers >= PACKETS_TO_TAKE_OVER:
+            self._new_source(packet)
+            return True
+        return False
+
+    def _new_source(self, packet: Packet) -> None:
+        codec = self.payloads.codecs.get(packet.payload_type, self._codec)
+        self._past = (self.received, self.lost, self.late)
+        self.reception = Reception(packet.ssrc, codec.clock)
+        self._buffer = self._new_buffer(codec)
+        self._strangers = 0
+
+    def _new_buffer(self, codec: Codec) -> JitterBuffer:
+        return JitterBuffer(codec.clock)
+
+    # --- out ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _ahead(self) -> float:
+        return len(self._ready) / self.rate
+
+    @property
+    def _block(self) -> int:
+        return round(FRAME_SECONDS * self._codec.clock)
+
+    def pull(self, now: float) -> Samples | None:
+        """The 20 ms that begin to be played `now`, at `rate`; None for silence where nothing has come for a while."""
+        if self._buffer is None:
+            return None
+        needed = round(FRAME_SECONDS * self.rate)
+        for _ in range(MAX_PIECES):
+            if len(self._ready) >= needed:
+                break
+            piece = self._piece(self._buffer.next(now, self._ahead), now)
+            if piece is None and not len(self._ready):
+                return None
+            self._ready = np.concatenate((self._ready, silence(needed) if piece is None else piece))
+            needed = round(FRAME_SECONDS * self.rate)
+        out, self._ready = self._ready[:needed], self._ready[needed:]
+        return out if len(out) == needed else np.concatenate((out, silence(needed - len(out))))
+
+    def _piece(self, step: Next, now: float) -> Samples | None:
+        """The samples of one step; None for silence."""
+        if step.kind is Kind.PLAY:
+            return self._played(step, now)
+        n = round(FRAME_SECONDS * self.rate)
+        if step.kind is Kind.NOTHING or self._in_event or self._decoder is None:
+            return self._noise.make(n, self.rate)
+        self.concealed += round(FRAME_SECONDS * 8000)
+        made = self._decoder.recover(step.payload, n) if step.kind is Kind.RECOVER else None
+        if made is None or not len(made):
+            made = self._decoder.conceal(n)
+        return self._concealment.conceal(n) if made is None else made
+
+    def _played(self, step: Next, now: float) -> Samples | None:
+        if step.payload_type == NOISE_PACKET:
+            self._noise.set(step.payload)
+            return self._noise.make(round(FRAME_SECONDS * self.rate), self.rate)
+        self._use(step.payload_type)
+        assert self._decoder is not None
+        assert self._buffer is not None
+        self._noise.stop()
+        samples = self._decoder.decode(step.payload)
+        if self._codec.name != "opus":  # which blends by itself
+            samples = self._concealment.heard(samples)
+        return self._corrected(samples, now)
+
+    def _use(self, payload_type: int) -> None:
+        if payload_type == self._payload_type:
+            return
+        codec = self.payloads.codecs[payload_type]
+        self._payload_type, self._codec = payload_type, codec
+        self._decoder = codec.make_decoder()
+        if codec.rate != self.rate:
+            self._ready = resampled(self._ready, self.rate, codec.rate)
+        self.rate = codec.rate
+        self._concealment = Concealment(codec.rate)
+
+    def _corrected(self, samples: Samples, now: float) -> Samples:
+        """A pitch period less or more where the buffer is deeper or shallower than it should be."""
+        assert self._buffer is not None
+        error = self._buffer.depth(now, self._ahead) + len(samples) / self.rate - self._buffer.target
+        if TOO_SHALLOW < error < TOO_DEEP or now - self._stretched < BETWEEN_STRETCHES:
+            return samples
+        changed = shorter(samples, self.rate) if error > 0 else longer(samples, self.rate)
+        if len(changed) != len(samples):
+            self._stretched = now
+        return changed
+
+
+class Noise:
+    """Comfort noise (RFC 3389): white, at the level that the other side told."""
+
+    def __init__(self) -> None:
+        self._level: float | None = None
+        self._random = np.random.default_rng(1)
+
+    def set(self, payload: bytes) -> None:
+        """The first byte is the level, in -dBov."""
+        self._level = 32768 * 10 ** (-(payload[0] & 0x7F) / 20) if payload else None
+
+    def stop(self) -> None:
+        self._level = None
+
+    def make(self, n: int, rate: int) -> Samples | None:
+        """None for silence."""
+        if self._level is None:
+            return None
+        return np.clip(self._random.normal(0, self._level, n), -32768, 32767).astype(np.int16)

@@ -1,0 +1,137 @@
+"""Making sound up and making it shorter or longer, a pitch period at a time, so that nothing clicks. Pure.
+
+What is lost is concealed as in ITU-T G.711 appendix I: the last pitch period goes on and fades, and what comes after
+it is blended in. A period taken out (or put in) between two that look alike changes the length and not the pitch.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .audio import NOTHING, Samples, silence, to_int16
+
+SHORTEST_PERIOD, LONGEST_PERIOD = 0.0025, 0.0125
+"""Seconds: 400 to 80 Hz, the pitch of voices."""
+SEARCH_RATE = 8000
+"""The period is looked for at about this rate: it needs no finer one."""
+LOOK = 0.0075
+"""Seconds that are compared with what was a period earlier."""
+HISTORY = LONGEST_PERIOD * 2 + LOOK
+BLEND = 0.005
+"""Seconds in which made-up sound turns into the real one."""
+FULL, FADED = 0.010, 0.060
+"""Seconds of a hole: until the first the repetition keeps its level, at the second it has faded to nothing."""
+ALIKE = 0.5
+"""Normalised correlation of two periods from which one of them can go unnoticed."""
+QUIET = 200
+"""Peak below which anything can be cut anywhere."""
+
+
+def period_of(samples: Samples, rate: int, longest: int = 0) -> tuple[int, float]:
+    """The pitch period at the end of `samples`, in samples (up to `longest`), and how alike the last two are (0 to
+    1)."""
+    step = max(1, rate // SEARCH_RATE)
+    x = samples[::step].astype(np.float64)
+    n, low, high = _lengths(rate // step)
+    high = min(high, longest // step if longest else high)
+    if len(x) < n + high or high <= low:
+        return round(0.01 * rate), 0.0
+    tail = x[-n:]
+    candidates = np.lib.stride_tricks.sliding_window_view(x[-(n + high) : -low], n)
+    products = candidates @ tail
+    energies = np.einsum("ij,ij->i", candidates, candidates)
+    scores = products / np.sqrt(energies * (tail @ tail) + 1e-9)
+    best = int(np.argmax(scores))
+    return (high - best) * step, max(0.0, float(scores[best]))
+
+
+def _lengths(rate: int) -> tuple[int, int, int]:
+    return round(LOOK * rate), round(SHORTEST_PERIOD * rate), round(LONGEST_PERIOD * rate)
+
+
+@cache
+def _ramp(n: int) -> npt.NDArray[np.float64]:
+    return (np.arange(n) + 0.5) / n
+
+
+def blended(old: Samples, new: Samples) -> Samples:
+    """`old` turning into `new`, both equally long."""
+    w = _ramp(len(new))
+    return to_int16(old * (1 - w) + new * w)
+
+
+def shorter(samples: Samples, rate: int) -> Samples:
+    """One period less; the same if there is none that could go."""
+    period = _removable(samples, rate)
+    if not period or len(samples) < 2 * period:
+        return samples
+    start = len(samples) - 2 * period
+    first, second = samples[start : start + period], samples[start + period :]
+    return np.concatenate((samples[:start], blended(first, second)))
+
+
+def longer(samples: Samples, rate: int) -> Samples:
+    """One period more; the same if there is none that could be doubled."""
+    period = _removable(samples, rate)
+    if not period or len(samples) < 2 * period:
+        return samples
+    start = len(samples) - 2 * period
+    first, second = samples[start : start + period], samples[start + period :]
+    return np.concatenate((samples[: start + period], blended(second, first), second))
+
+
+def _removable(samples: Samples, rate: int) -> int:
+    if not len(samples) or int(np.max(np.abs(samples.astype(np.int32)))) < QUIET:
+        return min(len(samples) // 2, round(0.01 * rate))
+    period, alike = period_of(samples, rate, len(samples) // 2)
+    return period if alike >= ALIKE else 0
+
+
+class Concealment:
+    """Fills holes with what was heard last, for codecs that can't do it themselves."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._history = NOTHING
+        self._period = NOTHING
+        self._made = 0
+        """Samples made up since the hole began."""
+
+    def heard(self, samples: Samples) -> Samples:
+        """What was decoded, as it is to be played: after a hole, blended with what was made up."""
+        if self._made:
+            n = min(len(samples), round(BLEND * self._rate))
+            samples = np.concatenate((blended(self._make(n), samples[:n]), samples[n:]))
+            self._made = 0
+        keep = round(HISTORY * self._rate)
+        self._history = samples[-keep:] if len(samples) >= keep else np.concatenate((self._history, samples))[-keep:]
+        return samples
+
+    def conceal(self, n: int) -> Samples:
+        """`n` samples for a hole."""
+        if not self._made:
+            self._find_period()
+        return self._make(n)
+
+    def _find_period(self) -> None:
+        period, _ = period_of(self._history, self._rate)
+        last = self._history[-period:]
+        if len(last) < period:
+            self._period = NOTHING
+            return
+        # The end of the period is blended with what came before its beginning, so that repeating it does not click.
+        n = min(period // 4, len(self._history) - period)
+        before = self._history[-period - n : -period]
+        self._period = np.concatenate((last[: period - n], blended(last[period - n :], before))) if n else last
+
+    def _make(self, n: int) -> Samples:
+        at = np.arange(self._made, self._made + n)
+        self._made += n
+        if not len(self._period):
+            return silence(n)
+        seconds = at / self._rate
+        gain = np.clip((FADED - seconds) / (FADED - FULL), 0.0, 1.0)
+        return to_int16(self._period[at % len(self._period)] * gain)

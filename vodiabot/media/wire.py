@@ -1,0 +1,113 @@
+"""SRTP over the ICE pair and the DTLS keys of one peer connection of aiortc, without its senders and receivers.
+
+Reads and sends at once, never waits. Only this file knows aiortc's and aioice's insides that this takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pylibsrtp
+
+from .datagrams import OnMedia, PolledTransport
+from .rtp import is_rtcp
+
+COMPONENT = 1
+"""RTP and RTCP are multiplexed: there is no other."""
+
+
+class Wire:
+    """The encrypted way to the other side; from `start` to `stop`."""
+
+    def __init__(self, dtls: Any, on_rtp: OnMedia, on_rtcp: OnMedia) -> None:
+        self._dtls = dtls
+        self._ice = dtls.transport._connection
+        self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
+        self._polled: PolledTransport | None = None
+        self._started = False
+        self.undecipherable = 0
+        """Datagrams that SRTP refused: of another key, or replayed."""
+
+    def start(self) -> None:
+        """DTLS is up: take over what comes. Idempotent."""
+        if self._started:
+            return
+        self._started = True
+        self._unprotect, self._unprotect_rtcp = self._dtls._rx_srtp.unprotect, self._dtls._rx_srtp.unprotect_rtcp
+        self._protect, self._protect_rtcp = self._dtls._tx_srtp.protect, self._dtls._tx_srtp.protect_rtcp
+        for transport in self._transports():
+            transport.on_media = self._datagram
+        self._rest, self._ice.data_received = self._ice.data_received, self._relayed
+
+    def stop(self) -> None:
+        """Leave everything to aiortc again. Idempotent."""
+        if not self._started:
+            return
+        self._started = False
+        self._ice.data_received = self._rest
+        for transport in self._transports():
+            transport.on_media = None
+        if self._polled is not None:
+            self._polled.read_again()
+            self._polled = None
+
+    def poll(self) -> None:
+        """Read what has come."""
+        transport = self._nominated()
+        if transport is not self._polled:
+            self._change(transport)
+        if transport is not None:
+            transport.poll()
+
+    def send(self, packet: bytes) -> None:
+        """Encrypt and send one RTP packet; lost if there is no way just now."""
+        self._send(self._protect(packet))
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Likewise a compound RTCP packet."""
+        self._send(self._protect_rtcp(packet))
+
+    # --- the way --------------------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes) -> None:
+        pair = self._ice._nominated.get(COMPONENT)
+        if pair is not None:
+            pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    def _transports(self) -> list[PolledTransport]:
+        found = [getattr(protocol, "transport", None) for protocol in self._ice._protocols]
+        return [transport for transport in found if isinstance(transport, PolledTransport)]
+
+    def _nominated(self) -> PolledTransport | None:
+        """The socket of the pair in use; None if that is a TURN server's, which comes by itself."""
+        pair = self._ice._nominated.get(COMPONENT)
+        transport = pair.protocol.transport if pair is not None else None
+        return transport if isinstance(transport, PolledTransport) else None
+
+    def _change(self, transport: PolledTransport | None) -> None:
+        if self._polled is not None:
+            self._polled.read_again()
+        self._polled = transport
+        if transport is not None:
+            transport.poll_only()
+
+    def _relayed(self, data: bytes, component: int) -> None:
+        """What came by way of a TURN server, and what is not SRTP."""
+        if self._started and data and 128 <= data[0] <= 191:
+            self._datagram(data, self._now())
+        else:
+            self._rest(data, component)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _datagram(self, data: bytes, arrival: float) -> None:
+        try:
+            if is_rtcp(data):
+                self._on_rtcp(self._unprotect_rtcp(data), arrival)
+            else:
+                self._on_rtp(self._unprotect(data), arrival)
+        except pylibsrtp.Error:
+            self.undecipherable += 1
