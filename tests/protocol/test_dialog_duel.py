@@ -30,6 +30,8 @@ WANTS = [
     s.WantResume(new_offer=False),
     s.WantTransfer(to="500"),
     s.WantJoin(other_call_id="c2", to="500"),
+    s.WantJoined(),
+    s.WantJoinUndone(),
     s.WantMute(on=True),
     s.WantPbxRecording(on=True),
 ]
@@ -39,6 +41,7 @@ SETTLED = {
     s.WantResume: "resume",
     s.WantTransfer: "transfer",
     s.WantJoin: "join",
+    s.WantJoined: "join",
 }
 DEADLY = 9
 LUCK = st.integers(0, DEADLY)

@@ -6,6 +6,7 @@ import pytest
 
 from vodiabot.protocol import messages as m
 from vodiabot.protocol import steps as s
+from vodiabot.protocol.dialog import State
 
 from .script import CLASSIC, MODERN, answer, calling, offer, up
 
@@ -374,6 +375,40 @@ def test_a_join_that_is_taken_or_refused() -> None:
     assert leg.dialog.held
     leg.want(s.WantJoin(other_call_id="c2", to="500"))
     assert leg.bye()[1:] == ["Settled intent=join", "LegEnded reason=transferred", "CloseMedia"]
+
+
+def test_the_other_leg_of_a_join_hears_a_bye_or_call_state() -> None:
+    leg = up()
+    assert leg.want(s.WantJoined()) == []
+    assert leg.bye()[1:] == ["Settled intent=join", "LegEnded reason=transferred", "CloseMedia"]
+    for want in (s.WantJoined(), s.WantJoin(other_call_id="c2", to="500")):
+        leg = up()
+        leg.want(want)
+        assert leg.lists(state="connected", extensions=("45", "46")) == []
+        gone = leg.lists(state="connected", extensions=("46", "500"))
+        assert gone == ["Settled intent=join", "LegEnded reason=transferred", "CloseMedia"]
+
+
+def test_the_other_leg_of_a_join_is_as_before_when_that_is_refused() -> None:
+    leg = up()
+    leg.want(s.WantJoined())
+    leg.want(s.WantJoinUndone())
+    assert leg.dialog.state is State.UP
+    leg.want(s.WantHold())
+    leg.want(s.WantJoined())
+    assert leg.wait(12.1) == [
+        "LegChanged what=transfer_refused",
+        "Settled intent=join error=nothing was heard of the transfer",
+    ]
+    assert leg.dialog.state is State.HELD
+
+
+def test_audio_that_was_lost_during_a_join_is_asked_back_when_that_is_refused() -> None:
+    leg = up()
+    leg.want(s.WantJoin(other_call_id="c2", to="500"))
+    assert leg.media_lost(1) == []
+    assert leg.sdp(code=603)[-1] == "MakeOffer generation=2"
+    assert leg.wait(11)[-2:] == ["LegEnded reason=media_lost", "CloseMedia"]
 
 
 def test_a_bye_with_an_error_during_a_transfer_is_not_a_success() -> None:

@@ -68,6 +68,14 @@ class WantJoin(Intent, frozen=True, kw_only=True):
     to: str
 
 
+class WantJoined(Intent, frozen=True, kw_only=True):
+    """The other leg of a join: nothing is sent, but its bye means now that it was taken. Settled as `join`."""
+
+
+class WantJoinUndone(Intent, frozen=True, kw_only=True):
+    """The join was refused, as its other leg has heard: this one is as before."""
+
+
 class WantMute(Intent, frozen=True, kw_only=True):
     """Tell the PBX that we are muted."""
 

@@ -93,7 +93,7 @@ def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
         outgoing.answered(leg)
     elif leg.state is State.OFFERED:
         leg.connected_elsewhere = connected
-    elif leg.state is State.TRANSFERRING and _gone_from_us(leg, entry):
+    elif leg.state in (State.TRANSFERRING, State.JOINING) and _gone_from_us(leg, entry):
         midcall.taken(leg)
     elif leg.answered:
         midcall.note_call_state(leg, entry.state)
@@ -129,6 +129,8 @@ WISHES: dict[type[s.Intent], Callable[[Leg, Any], None]] = {
     s.WantResume: midcall.resume,
     s.WantTransfer: midcall.transfer,
     s.WantJoin: midcall.join,
+    s.WantJoined: lambda leg, intent: midcall.joined(leg),
+    s.WantJoinUndone: lambda leg, intent: midcall.transfer_refused(leg, "the other leg's join was refused"),
     s.WantMute: _mute,
     s.WantPbxRecording: _record,
 }

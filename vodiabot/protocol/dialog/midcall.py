@@ -225,6 +225,14 @@ def join(leg: Leg, intent: s.WantJoin) -> None:
     leg.start_timer("transfer", leg.timers.transfer)
 
 
+def joined(leg: Leg) -> None:
+    """`WantJoined`: the command goes out under the other leg's id. That leg's time-out comes first, as a rule, and then
+    the owner of both says so."""
+    leg.state_before = leg.state
+    leg.move(State.JOINING)
+    leg.start_timer("transfer", leg.timers.joined)
+
+
 def taken(leg: Leg) -> None:
     """The PBX has taken the call from us."""
     leg.settle(_asked(leg))
@@ -253,6 +261,8 @@ def transfer_refused(leg: Leg, error: str, code: int | None = None) -> None:
     leg.settle(asked, error, code)
     if asked == "transfer":
         _restore(leg)
+    elif leg.state is State.UP and not leg.media_up:
+        renew_media(leg)  # lost meanwhile, when it was not known whether it still mattered
 
 
 def _restore(leg: Leg) -> None:

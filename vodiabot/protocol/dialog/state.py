@@ -36,7 +36,7 @@ class State(enum.Enum):
     TRANSFERRING = "transferring"
     """`blind-transfer2` is sent."""
     JOINING = "joining"
-    """`att-transfer` is sent."""
+    """`att-transfer` is sent, of this leg or of the one that it is to be joined with."""
     ENDED = "ended"
     """Over; only duplicates and late answers of the PBX are answered."""
 
@@ -64,6 +64,7 @@ MOVES: dict[State, frozenset[State]] = {
 """Which state may follow which. Every move is checked against it."""
 
 _ANY_ANSWERED = {s.WantMute, s.WantPbxRecording}
+_LEAVING = {s.WantTransfer, s.WantJoin, s.WantJoined}
 
 INTENTS: dict[State, frozenset[type[s.Intent]]] = {
     State.NEW: frozenset({s.WantDial}),
@@ -73,11 +74,11 @@ INTENTS: dict[State, frozenset[type[s.Intent]]] = {
     State.EARLY: frozenset(),
     State.OFFERED: frozenset({s.WantRinging, s.WantAnswer, s.WantReject}),
     State.ANSWERING: frozenset(),
-    State.UP: frozenset({s.WantHold, s.WantTransfer, s.WantJoin, *_ANY_ANSWERED}),
-    State.HELD: frozenset({s.WantResume, s.WantTransfer, s.WantJoin, *_ANY_ANSWERED}),
+    State.UP: frozenset({s.WantHold, *_LEAVING, *_ANY_ANSWERED}),
+    State.HELD: frozenset({s.WantResume, *_LEAVING, *_ANY_ANSWERED}),
     State.RESUMING: frozenset(_ANY_ANSWERED),
     State.TRANSFERRING: frozenset(_ANY_ANSWERED),
-    State.JOINING: frozenset(_ANY_ANSWERED),
+    State.JOINING: frozenset({s.WantJoinUndone, *_ANY_ANSWERED}),
     State.ENDED: frozenset(),
 }
 """What may be asked in which state; `WantHangUp` always may. All else raises IllegalMove and changes
@@ -101,6 +102,8 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Both sides offered at once: ours is sent again after this."""
     transfer: float = 10.0
     """No frame says that a transfer was refused; with neither a bye nor a refusal it is taken as refused."""
+    joined: float = 12.0
+    """The other leg of a join waits so long: a little longer than the one whose id is named."""
     resume: float = 10.0
     """Our offer of a resume waits for the PBX's answer."""
     resume_quiet: float = 1.0
