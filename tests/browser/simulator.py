@@ -53,6 +53,12 @@ number = "607"
 kind = "reoffer"
 seconds = 1.5
 
+[[service]]
+number = "608"
+kind = "dtmf"
+digits = "11111"
+seconds = 1.5
+
 [[group]]
 number = "700"
 members = ["46", "47"]
