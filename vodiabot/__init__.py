@@ -5,7 +5,7 @@ The public names: what plugins import. See docs/plugins.md.
 
 from . import errors, events
 from .bot import Bot
-from .calls import Call
+from .calls import Call, Conference, Consultation
 from .errors import (
     Busy,
     CallEnded,
@@ -15,6 +15,7 @@ from .errors import (
     IllegalMove,
     MediaError,
     NoAnswer,
+    NotAccepted,
     NotAllowed,
     NotPermitted,
     Rejected,
@@ -33,12 +34,15 @@ __all__ = [
     "Busy",
     "Call",
     "CallEnded",
+    "Conference",
     "ConnectionLost",
+    "Consultation",
     "DialError",
     "DialFailed",
     "IllegalMove",
     "MediaError",
     "NoAnswer",
+    "NotAccepted",
     "NotAllowed",
     "NotPermitted",
     "Recording",

@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from . import events as ev
-from .calls import Call, DialGuard, Route, Settings, Switchboard
+from .calls import Call, Conference, DialGuard, Route, Settings, Switchboard
 from .config.model import Config, ExtensionConfig
 from .console import serve_console
 from .dialect_memory import DialectMemory
@@ -260,6 +260,11 @@ class Bot:
         """The operator's own call: as `dial`, but `[limits]` does not hold."""
         return self._line(None).switchboard.dial(to, timeout=timeout, guarded=False, codecs=codecs)
 
+    def conference(self) -> AbstractAsyncContextManager[Conference]:
+        """`async with bot.conference() as conference: conference.add(call)`: all calls in it hear one another, of
+        whatever extension. On leaving, those that are still in it are alone again. Raises MediaError, NotAllowed."""
+        return self._line(None).switchboard.desk.conference()
+
     async def wait_up(self, timeout: float) -> None:
         """Returns when a session is up. Raises what refused the login, or ConnectionLost after `timeout` seconds."""
         with trio.move_on_after(timeout):
@@ -304,6 +309,8 @@ class Bot:
         for line in self.lines:
             if extension is None or line.user == extension:
                 return line
+        if extension is None:
+            raise NotAllowed("the bot is not running")
         raise NotAllowed(f"{extension!r} is not an extension of this bot")
 
     def snapshot(self) -> dict[str, Any]:

@@ -114,6 +114,10 @@ class DialFailed(DialError):
     """The call could not be set up for another reason, such as audio that did not come up; the message says which."""
 
 
+class NotAccepted(DialError):
+    """The one who was consulted answered, but did not press the key that accepts, or hung up before."""
+
+
 class NotAllowed(UsageError):
     """`[limits]` does not allow this number, or the dials of this minute are used up. Nothing was sent."""
 

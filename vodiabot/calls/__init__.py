@@ -5,9 +5,11 @@ deadlines, media news and plugins' commands go, and one task that acts on them b
 """
 
 from .call import Call
+from .conference import Conference
+from .consult import Consultation
 from .handler import Handler
 from .limits import DialGuard
 from .settings import Route, Settings
 from .switchboard import Switchboard
 
-__all__ = ["Call", "DialGuard", "Handler", "Route", "Settings", "Switchboard"]
+__all__ = ["Call", "Conference", "Consultation", "DialGuard", "Handler", "Route", "Settings", "Switchboard"]

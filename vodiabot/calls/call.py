@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import trio
 
@@ -16,6 +16,10 @@ from ..ports import MediaStats, Recording
 from ..protocol import steps
 from .leg import Leg
 from .recording import RunningRecording, record_beside
+
+if TYPE_CHECKING:
+    from .consult import Consulting
+    from .desk import Desk
 
 T = TypeVar("T")
 
@@ -33,10 +37,12 @@ class Call:
     coroutine raises `CallEnded`, which a handler lets fly: it is a normal end."""
 
     def __init__(
-        self, leg: Leg, *, extension: str, local: str, remote: Party, guard: Callable[[str], None]
+        self, leg: Leg, *, extension: str, local: str, remote: Party, guard: Callable[[str], None], desk: Desk
     ) -> None:
         self._leg = leg
         self._guard = guard
+        self._desk = desk
+        self._consultation: Call | None = None
         self.local = local
         """The number of ours that was called (it may be a group's), or that calls."""
         self.extension = extension
@@ -145,6 +151,39 @@ class Call:
             return
         self._guard(to)
         await self._leg.ask(steps.WantTransfer(to=to))
+
+    def consult(
+        self,
+        to: str,
+        *,
+        timeout: float | None = None,
+        whisper: Any = None,
+        accept: str = "",
+        accept_timeout: float = 10.0,
+    ) -> Consulting:
+        """Attended transfer: `second = await call.consult("500")`, then `second.complete()` or `second.cancel()`; or
+        `async with call.consult("500") as second:`, which cancels on leaving unless it was completed.
+
+        The caller is put on hold and the target dialled on the same extension; it returns when the target has answered,
+        has heard `whisper` (what `play` takes, or a text for `say`; a string is a text unless it names a file or a
+        URL), and has pressed one of the keys `accept`, if there are any: during the whisper, which that stops, or up to
+        `accept_timeout` seconds after it. `timeout`: seconds of ringing.
+
+        Raises Busy, NoAnswer, Rejected, NotAccepted, DialFailed: the caller is off hold again. CallEnded if the caller
+        has hung up, and then the target is hung up, too. NotAllowed or IllegalMove: nothing was sent. ConnectionLost:
+        the caller is still on hold.
+        """
+        return self._desk.consult(
+            self, to, timeout=timeout, whisper=whisper, accept=accept, accept_timeout=accept_timeout
+        )
+
+    async def bridge(self, other: Call) -> None:
+        """Join two calls at the bot: their other sides hear each other. Returns when one of them has ended; the other
+        goes on, alone. Cancelling takes them apart.
+
+        Raises CallEnded if one had ended before, IllegalMove if one is not answered yet, MediaError.
+        """
+        await self._desk.bridge(self, other)
 
     async def mute(self, on: bool = True) -> None:
         """Send silence in place of what plays, and tell the PBX. Raises CallEnded."""

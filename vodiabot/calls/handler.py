@@ -41,7 +41,7 @@ async def _guarded(leg: Leg, call: Call, handler: Handler, plugin: str, wrap_up:
             await handler(call=call)
             nursery.cancel_scope.cancel()
     except Exception as exc:
-        if not _only_call_ended(exc):
+        if not _is_normal_end(exc, leg):
             log.error("the handler of a call failed", plugin=plugin, call=call.id, exc_info=_peeled(exc))
             return True
     return False
@@ -54,10 +54,11 @@ async def _cancel_after(leg: Leg, wrap_up: float, scope: trio.CancelScope, plugi
     scope.cancel()
 
 
-def _only_call_ended(exc: BaseException) -> bool:
+def _is_normal_end(exc: BaseException, leg: Leg) -> bool:
+    """CallEnded; but while this call lives, that of another one, as of a consultation, leaves a caller behind."""
     if isinstance(exc, BaseExceptionGroup):
-        return all(_only_call_ended(e) for e in exc.exceptions)
-    return isinstance(exc, CallEnded)
+        return all(_is_normal_end(e, leg) for e in exc.exceptions)
+    return isinstance(exc, CallEnded) and (leg.ended is not None or exc.call_id in ("", leg.id))
 
 
 def _peeled(exc: BaseException) -> BaseException:

@@ -46,6 +46,7 @@ _SETTLED_LATER: dict[type[steps.Intent], str] = {
     steps.WantResume: "resume",
     steps.WantTransfer: "transfer",
     steps.WantJoin: "join",
+    steps.WantJoined: "join",
 }
 
 # the PBX tells no result of these, so they are over when they are sent, and fail where they can't be
@@ -342,7 +343,7 @@ def _error_of(settled: steps.Settled, intent: steps.Intent) -> Exception | None:
     if settled.error == CONNECTION_LOST:
         return ConnectionLost("the connection to the PBX was lost before it was known what became of it")
     match intent:
-        case steps.WantTransfer(to=to) | steps.WantJoin(to=to):
+        case steps.WantTransfer(to=to) | steps.WantJoin(to=to) | steps.WantJoined(to=to):
             return TransferFailed(to, settled.code)
     return MediaError(f"{settled.intent}: {settled.error}")
 

@@ -18,6 +18,7 @@ from ..protocol import messages as m
 from ..protocol.dialects import Dialect
 from ..protocol.dialog import Dialog
 from .call import Call, Party
+from .desk import Desk
 from .handler import refuse_or_fall_back, run_handler
 from .leg import Leg
 from .limits import DialGuard
@@ -62,6 +63,7 @@ class Switchboard:
         self._socket_up = True
         self._matcher: Matcher[LegAndCall] = Matcher()
         self._draining = False
+        self.desk = Desk(self._allow, self._place, media.conference)
         self._log = log.bind(extension=settings.extension)
 
     # --- the outside -------------------------------------------------------------------------------------------------
@@ -127,7 +129,8 @@ class Switchboard:
         """
         if guarded:
             self._guard.check(to, trio.current_time())
-        leg, call = self._place(to, timeout, codecs)
+        call = self._place(to, timeout, Call, codecs=codecs)
+        leg = call._leg
         try:
             await leg.ask(steps.WantDial())
             await leg.answered_or_ended.wait()
@@ -192,13 +195,28 @@ class Switchboard:
 
     # --- outgoing ----------------------------------------------------------------------------------------------------
 
-    def _place(self, to: str, timeout: float | None, codecs: tuple[str, ...] | None) -> tuple[Leg, Call]:
+    def _allow(self, to: str) -> None:
+        self._check_room(to)
+        self._guard.check(to, trio.current_time())
+
+    def _check_room(self, to: str) -> None:
         if self._nursery is None or self._draining:
             raise NotAllowed("the bot is leaving, no new calls")
         if not normalise(to):
             raise NotAllowed(f"{to!r} is no number to call")
         if len(self.calls) >= self._settings.max_calls:
             raise NotAllowed(f"[media] max_calls = {self._settings.max_calls} are up")
+
+    def _place(
+        self,
+        to: str,
+        timeout: float | None,
+        make: Callable[..., Call] = Call,
+        *,
+        codecs: tuple[str, ...] | None = None,
+    ) -> Call:
+        """A call of which nothing is sent yet. Raises NotAllowed."""
+        self._check_room(to)
         dialect, guessed = self._dialect()
         dialog = Dialog(
             call_id=uuid.uuid4().hex,
@@ -211,12 +229,19 @@ class Switchboard:
             ring_timeout=timeout,
         )
         self._log.info("outgoing call", call=dialog.call_id, to=to)
-        return self._open(dialog, Party(normalise(to)), called=self._settings.extension, codecs=codecs)
+        own = self._settings.extension
+        return self._open(dialog, Party(normalise(to)), called=own, make=make, codecs=codecs)[1]
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
     def _open(
-        self, dialog: Dialog, remote: Party, *, called: str, codecs: tuple[str, ...] | None = None
+        self,
+        dialog: Dialog,
+        remote: Party,
+        *,
+        called: str,
+        make: Callable[..., Call] = Call,
+        codecs: tuple[str, ...] | None = None,
     ) -> tuple[Leg, Call]:
         assert self._nursery is not None
         leg = Leg(
@@ -226,12 +251,13 @@ class Switchboard:
             on_fact=self._happened,
             wall=self._wall,
         )
-        call = Call(
+        call = make(
             leg,
             extension=self._settings.extension,
             local=called,
             remote=remote,
             guard=lambda to: self._guard.check(to, trio.current_time()),
+            desk=self.desk,
         )
         self._legs[dialog.call_id] = leg
         self._views[leg] = LegAndCall(leg, call)

@@ -71,6 +71,9 @@ class WantJoin(Intent, frozen=True, kw_only=True):
 class WantJoined(Intent, frozen=True, kw_only=True):
     """The other leg of a join: nothing is sent, but its bye means now that it was taken. Settled as `join`."""
 
+    to: str = ""
+    """Whom it is to be joined with, for the text of an error."""
+
 
 class WantJoinUndone(Intent, frozen=True, kw_only=True):
     """The join was refused, as its other leg has heard: this one is as before."""

@@ -8,8 +8,8 @@ from ..errors import MediaError
 from ..ports import MediaLeg
 
 
-class Member(MediaLeg, Protocol):
-    """What a virtual leg tells of itself besides."""
+class Member(Protocol):
+    """What a virtual leg tells of itself besides what its port promises."""
 
     label: str
     closed: bool
@@ -34,12 +34,12 @@ class VirtualConference:
         """Raises MediaError if the conference is closed."""
         if self.closed:
             raise MediaError("the conference is closed")
-        if leg not in self._members:
-            self._members.append(cast(Member, leg))
+        member = cast(Member, leg)
+        if member not in self._members:
+            self._members.append(member)
 
     def remove(self, leg: MediaLeg) -> None:
-        if leg in self._members:
-            self._members.remove(cast(Member, leg))
+        self._members = [member for member in self._members if member is not cast(Member, leg)]
 
     def close(self) -> None:
         self.closed = True

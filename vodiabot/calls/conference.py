@@ -1,0 +1,98 @@
+"""Calls that are joined at the bot: two are a bridge, any number is a conference."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import trio
+
+from ..errors import IllegalMove
+from ..ports import MediaConference
+from .call import Call
+
+
+class Conference:
+    """Calls that hear one another, as `Bot.conference()` gives it. What is played to a call is heard by it alone."""
+
+    def __init__(self, media: MediaConference) -> None:
+        self._media = media
+        self._calls: list[Call] = []
+
+    @property
+    def calls(self) -> list[Call]:
+        """Who takes part now, in the order in which they came. A call that ends leaves by itself."""
+        self._calls = [call for call in self._calls if call.ended is None]
+        return list(self._calls)
+
+    def add(self, call: Call) -> None:
+        """The call hears the others and is heard; nothing happens if it is in already.
+
+        Raises CallEnded, and IllegalMove if the call is not answered or the conference is over.
+        """
+        check_talks(call)
+        if call not in self.calls:
+            self._media.add(call._leg.media)
+            self._calls.append(call)
+
+    def remove(self, call: Call) -> None:
+        """The call is alone again; nothing happens if it is not in."""
+        self._media.remove(call._leg.media)
+        self._calls = [one for one in self._calls if one is not call]
+
+
+class _OverConference:
+    """What takes the place of the audio when the conference is over."""
+
+    def add(self, leg: object) -> None:
+        raise IllegalMove("the conference is over")
+
+    def remove(self, leg: object) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+@asynccontextmanager
+async def open_conference(make: Callable[[], MediaConference]) -> AsyncIterator[Conference]:
+    """On leaving, all calls that still take part are alone again; they go on. Raises MediaError."""
+    media = make()
+    conference = Conference(media)
+    try:
+        yield conference
+    finally:
+        conference._media, conference._calls = _OverConference(), []
+        media.close()
+
+
+async def bridge(make: Callable[[], MediaConference], one: Call, other: Call) -> None:
+    """Returns when either has ended; however it ends, they are apart then.
+
+    Raises CallEnded if either had ended before, IllegalMove, MediaError.
+    """
+    if one is other:
+        raise IllegalMove("a call can't be bridged with itself")
+    async with open_conference(make) as conference:
+        conference.add(one)
+        conference.add(other)
+        await either_ended(one, other)
+
+
+async def either_ended(one: Call, other: Call) -> None:
+    """Returns when one of two calls is over."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(call: Call) -> None:
+            await call.wait_ended()
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(wait, one)
+        nursery.start_soon(wait, other)
+
+
+def check_talks(call: Call) -> None:
+    """Raises CallEnded, and IllegalMove for a call that is not answered."""
+    call._check_up()
+    if call.answered is None:
+        raise IllegalMove("the call is not answered yet")
