@@ -99,6 +99,7 @@ class Leg:
         self._counted: tuple[MediaStats, Stream | None] = (MediaStats(), None)
         self._doors: list[Door] = []
         self._events = EventReceiver()
+        self._streaming = asyncio.Event()
         self._silent_since = 0.0
         self._told_silent = False
         self._options, self._threads, self._tell_owner = options, threads, tell
@@ -209,6 +210,7 @@ class Leg:
         stream = Stream(peer.dtls, peer.ssrc, peer.negotiated, self, self._events, peer.stream)
         self._mixer.rate = peer.negotiated.codec.rate
         self._counted = (self._counted[0], stream)
+        self._streaming.set()
         self._silent_since = stream.began
         self._pacer.add(stream)
 
@@ -217,6 +219,7 @@ class Leg:
         if stream is not None:
             self._pacer.remove(stream)
             self._counted = (_sum(past, stream.stats()), None)
+            self._streaming.clear()
             stream.close()
 
     def is_lost(self, peer: Peer, reason: str) -> None:
@@ -300,8 +303,13 @@ class Leg:
                     await self._send_digit(digit, duration, gap)
 
     async def _send_digit(self, digit: str, duration: float, gap: float) -> None:
-        """As an event where the other side takes them, else as a tone; on another connection if the one goes away."""
-        while (stream := self._counted[1]) is not None and stream.has_events:
+        """As an event where the other side takes them, else as a tone; on another connection if the one goes away.
+        Which it is, is known when the audio is up."""
+        while not self._closed:
+            await self._streaming.wait()
+            stream = self._counted[1]
+            if stream is None or not stream.has_events:
+                break
             sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             stream.press(Press(digit, duration, gap, partial(_settle, sent)))
             if await sent or self._closed:
@@ -375,6 +383,7 @@ class Leg:
             self._gone.set()
             self._mixer.end()
             self._end_stream()
+            self._streaming.set()  # whoever waits for it finds the leg closed
             if self.conference is not None:
                 self.conference.remove(self)
             for door in self._doors:
