@@ -1,17 +1,15 @@
-"""The measure to be compared with: calls over stock aiortc in plain asyncio, no trio, no signalling worth the name."""
+"""The measure to be compared with: a call over stock aiortc in plain asyncio, no trio, no signalling worth the name."""
 
 from __future__ import annotations
 
 import asyncio
 import fractions
-import json
 import math
 import resource
-import sys
 import time
 from array import array
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -61,18 +59,6 @@ async def drain(track: MediaStreamTrack) -> None:
         return
 
 
-async def _connected(peer: RTCPeerConnection) -> None:
-    up = asyncio.Event()
-
-    def check() -> None:
-        if peer.connectionState == "connected":
-            up.set()
-
-    peer.on("connectionstatechange", check)
-    check()
-    await up.wait()
-
-
 @dataclass
 class Usage:
     """CPU of this process (user and system) and wall clock, in seconds."""
@@ -90,37 +76,36 @@ class Usage:
         return 1000 * (later.cpu - self.cpu) / ((later.wall - self.wall) * calls)
 
 
-async def measure(calls: int, seconds: float, codec: str = "PCMU") -> dict[str, Any]:
-    """Set up the calls, let them settle, measure."""
-    far = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.far_end", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    assert far.stdin is not None
-    assert far.stdout is not None
-    wanted = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.name.lower() == codec.lower()]
-    peers, drains = [], set()
-    for _ in range(calls):
-        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        transceiver = peer.addTransceiver(ToneTrack(440, 48000 if codec == "opus" else 8000), direction="sendrecv")
+class StockCall:
+    """One call, our side."""
+
+    def __init__(self, codec: str) -> None:
+        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        wanted = [c for c in RTCRtpSender.getCapabilities("audio").codecs if c.name.lower() == codec.lower()]
+        transceiver = self._peer.addTransceiver(
+            ToneTrack(440, 48000 if codec == "opus" else 8000), direction="sendrecv"
+        )
         transceiver.setCodecPreferences(wanted)
-        peer.on("track", lambda track: drains.add(asyncio.ensure_future(drain(track))))
-        await peer.setLocalDescription(await peer.createOffer())
-        far.stdin.write(json.dumps({"sdp": peer.localDescription.sdp}).encode() + b"\n")
-        answer = json.loads(await far.stdout.readline())
-        await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
-        peers.append(peer)
-    await asyncio.gather(*(_connected(peer) for peer in peers))
-    await asyncio.sleep(1.0)
-    before = Usage.now()
-    await asyncio.sleep(seconds)
-    cost = before.per_call_second(Usage.now(), calls)
-    await asyncio.gather(*(peer.close() for peer in peers))
-    for task in drains:
-        task.cancel()
-    far.stdin.close()
-    await far.wait()
-    return {"ms_per_call_second": cost}
+        self._drains: set[asyncio.Task[None]] = set()
+        self._peer.on("track", self._track)
+        self._up = asyncio.Event()
+        self._peer.on("connectionstatechange", self._changed)
 
+    def _track(self, track: MediaStreamTrack) -> None:
+        self._drains.add(asyncio.ensure_future(drain(track)))
 
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure(int(sys.argv[1]), float(sys.argv[2])))))  # noqa: T201 - the result
+    def _changed(self) -> None:
+        if self._peer.connectionState == "connected":
+            self._up.set()
+
+    async def connect(self, answer: Callable[[str], Awaitable[str]]) -> None:
+        """`answer` turns our offer into the other side's answer."""
+        await self._peer.setLocalDescription(await self._peer.createOffer())
+        text = await answer(self._peer.localDescription.sdp)
+        await self._peer.setRemoteDescription(RTCSessionDescription(text, "answer"))
+        await self._up.wait()
+
+    async def close(self) -> None:
+        await self._peer.close()
+        for task in self._drains:
+            task.cancel()
