@@ -148,7 +148,7 @@ class Outgoing:
         try:
             await self._transport._send_rtp(packet.pack())
         except pylibsrtp.Error as exc:
-            # A number that was used already, or is too old: passed on from a stream that repeats its packets.
+            # Its number is too old: passed on from a stream whose packets are far out of order.
             log.debug("packet not sent", sequence=packet.sequence, error=str(exc))
 
     def _report(self, data: bytes) -> bytes:
