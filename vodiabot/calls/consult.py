@@ -128,10 +128,12 @@ class Consultation(Call):
 
     async def _pressed(self, keys: str) -> None:
         """Returns when one of `keys` is pressed; other keys mean nothing. Raises CallEnded."""
-        async for digit in self.dtmf():
-            if digit in keys:
-                return
-        raise self._leg.gone()
+        digit = ""
+        while not digit or digit not in keys:
+            try:
+                digit = await self._leg.digits.receive()
+            except trio.EndOfChannel:
+                raise self._leg.gone() from None
 
     # --- the join ----------------------------------------------------------------------------------------------------
 

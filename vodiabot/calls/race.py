@@ -10,21 +10,21 @@ Work = Callable[[], Awaitable[object]]
 
 
 async def unless(work: Work, stop: Work) -> bool:
-    """Do `work` until `stop` returns: True if it was done before. Raises what `work` raises, as it is."""
-    done, error = False, None
+    """Do `work` until `stop` returns: True if it was done before. Raises what either raises first, as it is."""
+    done: list[bool] = []
+    errors: list[Exception] = []
     async with trio.open_nursery() as nursery:
 
-        async def watch() -> None:
-            await stop()
+        async def run(one: Work, result: bool) -> None:
+            try:
+                await one()
+                done.append(result)
+            except Exception as exc:  # noqa: BLE001 - raised below, outside of the nursery, which would wrap it
+                errors.append(exc)
             nursery.cancel_scope.cancel()
 
-        nursery.start_soon(watch)
-        try:
-            await work()
-            done = True
-        except Exception as exc:  # noqa: BLE001 - raised below, outside of the nursery, which would wrap it
-            error = exc
-        nursery.cancel_scope.cancel()
-    if error is not None:
-        raise error
-    return done
+        nursery.start_soon(run, work, True)
+        nursery.start_soon(run, stop, False)
+    if done:
+        return done[0]
+    raise errors[0]

@@ -40,6 +40,7 @@ class VirtualPbx:
         self._sockets: dict[str, trio.MemorySendChannel[str]] = {}
         self._opened = 0
         self._ends: dict[tuple[str, int], End] = {}
+        self._feeds: dict[str, e.Feed] = {}
         self._news = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -113,7 +114,7 @@ class VirtualPbx:
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
-    def _carry_out(self, effect: e.Effect) -> None:
+    def _carry_out(self, effect: e.Effect) -> None:  # noqa: C901 - one case a kind of effect
         match effect:
             case e.SendFrame(socket=name, frame=frame):
                 self._send(name, frame)
@@ -123,11 +124,17 @@ class VirtualPbx:
                 end = self._end(leg, peer)
                 self._later(e.AnswerReady(leg, peer, self.wire.describe(end, setup="active")))
                 self.wire.connect(end, offer)
-            case e.MakeOffer(leg=leg, peer=peer):
+            case e.MakeOffer(leg=leg, peer=peer, direction=direction):
                 end = self._end(leg, peer)
-                self._later(e.OfferReady(leg, peer, self.wire.describe(end, setup="actpass")))
+                offer = self.wire.describe(end, setup="actpass", direction=direction)
+                self._later(e.OfferReady(leg, peer, offer))
             case e.ApplyAnswer(leg=leg, peer=peer, answer=answer):
                 self.wire.connect(self._end(leg, peer), answer)
+            case e.SetFeed(leg=leg, feed=feed):
+                self._feeds[leg] = feed
+            case e.PressDigits(leg=leg, digits=digits):
+                for digit in digits:
+                    self._press(leg, digit)
             case e.CloseMedia(leg=leg):
                 self._close(leg)
             case e.Log(level="warning", text=text, fields=fields):
@@ -154,11 +161,25 @@ class VirtualPbx:
             end = self.wire.end(
                 lambda: self._later(e.MediaUp(leg, peer)), lambda why: self._later(e.MediaLost(leg, peer))
             )
-            end.on_digit = lambda digit: self._later(e.DigitHeard(leg, digit))
+            end.on_digit = lambda digit: self._digit(leg, digit)
             self._ends[leg, peer] = end
         return self._ends[leg, peer]
 
+    def _digit(self, leg: str, digit: str) -> None:
+        """A client has pressed a key: whoever hears that leg hears it."""
+        self._later(e.DigitHeard(leg, digit))
+        for hearing, feed in list(self._feeds.items()):
+            if feed == e.FromLeg(leg) or (feed == e.Echo() and hearing == leg):
+                self._press(hearing, digit)
+
+    def _press(self, leg: str, digit: str) -> None:
+        for (owner, _), end in self._ends.items():
+            peer = self.wire.peer(end) if owner == leg else None
+            if peer is not None:
+                peer.on_digit(digit)
+
     def _close(self, leg: str) -> None:
+        self._feeds.pop(leg, None)
         for key in [key for key in self._ends if key[0] == leg]:
             self.wire.close(self._ends[key])
 
