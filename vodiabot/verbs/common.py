@@ -30,6 +30,10 @@ CONNECT_TIMEOUT = 15.0
 
 DEFAULT_FILE = Path("bot.toml")
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread that computes lets others run: a plugin in a loop of pure Python must not stutter the
+audio. The default of 0.005 is as long as all calls' work in 20 ms."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -79,7 +83,9 @@ def plugins_of(config: Config) -> tuple[list[LoadedPlugin], list[PluginProblem]]
 
 def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:
     """The audio engine that `[media]` describes."""
-    return lambda: open_media(codecs=config.media.codecs, ice_servers=config.media.ice_servers)
+    return lambda: open_media(
+        codecs=config.media.codecs, ice_servers=config.media.ice_servers, switch_interval=SWITCH_INTERVAL
+    )
 
 
 def make_session(*args: Any, **more: Any) -> Session:
