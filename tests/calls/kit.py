@@ -36,6 +36,7 @@ class RecordedPort:
             await trio.sleep_forever()
         self.sent.append(command)
         self._news.set()
+        self._news = trio.Event()
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [command for command in self.sent if isinstance(command, kind)]
@@ -43,7 +44,6 @@ class RecordedPort:
     async def wait_for(self, kind: type[Any], count: int = 1) -> Any:
         with trio.fail_after(120):
             while len(self.of(kind)) < count:
-                self._news = trio.Event()
                 await self._news.wait()
         return self.of(kind)[count - 1]
 

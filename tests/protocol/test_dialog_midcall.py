@@ -6,6 +6,7 @@ import pytest
 
 from vodiabot.protocol import messages as m
 from vodiabot.protocol import steps as s
+from vodiabot.protocol.dialects import Dialect
 from vodiabot.protocol.dialog import State
 
 from .script import CLASSIC, MODERN, answer, calling, offer, up
@@ -360,6 +361,18 @@ def test_a_refused_transfer_whose_resume_fails() -> None:
     leg.sdp(code=404)
     leg.offer_made(2)
     assert leg.wait(11)[:2] == ["HangUp call_id=c1 caller=True", "LegEnded reason=media_lost"]
+
+
+@pytest.mark.parametrize("dialect", [CLASSIC, MODERN])
+def test_a_resume_while_the_socket_is_away_keeps_the_connection_that_there_is(dialect: Dialect) -> None:
+    leg = up(dialect)
+    leg.want(s.WantHold())
+    leg.socket_lost()
+    assert leg.want(s.WantResume()) == ["Settled intent=resume error=connection lost"]
+    assert leg.dialog.state is State.HELD
+    leg.dialog.socket_back(leg.now)
+    leg.want(s.WantResume())
+    assert leg.dialog.state is State.RESUMING
 
 
 def test_a_join_that_is_taken_or_refused() -> None:

@@ -21,7 +21,7 @@ from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import Dialog
 from .media_worker import MediaWorker, news_of
-from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketLost
+from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketBack, SocketLost
 
 QUEUE = 1000
 """Items that may wait for a leg. It takes microseconds an item, so a full queue means a PBX gone mad."""
@@ -195,6 +195,8 @@ class Leg:
                 self._act(lambda now: self.dialog.media(news, now))
             case SocketLost():
                 self._act(self.dialog.socket_lost)
+            case SocketBack():
+                self._act(self.dialog.socket_back)
             case Reconciled(present):
                 self._act(lambda now: self.dialog.reconciled(present, now))
             case SendFailed(error):

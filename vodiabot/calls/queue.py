@@ -69,6 +69,11 @@ class SocketLost:
 
 
 @dataclass(frozen=True)
+class SocketBack:
+    """The session is up again."""
+
+
+@dataclass(frozen=True)
 class SendFailed:
     """A command of this leg was not carried out for sure."""
 
@@ -82,4 +87,4 @@ class Reconciled:
     present: bool
 
 
-Item = Frame | Entry | News | Asked | SocketLost | SendFailed | Reconciled
+Item = Frame | Entry | News | Asked | SocketLost | SocketBack | SendFailed | Reconciled

@@ -24,7 +24,7 @@ from .leg import Leg
 from .limits import DialGuard
 from .matching import Matcher
 from .numbers import normalise
-from .queue import Entry, Frame, Reconciled, SocketLost
+from .queue import Entry, Frame, Reconciled, SocketBack, SocketLost
 from .settings import Publish, Route, Settings
 from .view import LegAndCall, dial_error
 
@@ -109,6 +109,8 @@ class Switchboard:
     def socket_back(self) -> None:
         """The session is up again; what the PBX lists from now on is whole enough to miss a call of ours in it."""
         self._socket_up = True
+        for leg in self._views:
+            leg.post(SocketBack())
 
     async def drain(self, timeout: float) -> None:
         """No new calls; running ones may go on for `timeout` seconds, then are hung up. Returns when none is left."""

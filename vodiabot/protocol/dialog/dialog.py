@@ -193,6 +193,14 @@ class Dialog:
         """The session's socket is gone. What was asked of the PBX is settled with an error."""
         return self._run(now, handlers.socket_lost)
 
+    def socket_back(self, now: float) -> list[s.Step]:
+        """The session is up again, whether or not the PBX has spoken of this leg yet."""
+
+        def note(leg: Leg) -> None:
+            leg.socket_up = True
+
+        return self._run(now, note)
+
     def reconciled(self, present: bool, now: float) -> list[s.Step]:
         """After a reconnect: whether the leg is in a whole list of the PBX's. Absent twice in a row ends
         it."""

@@ -30,7 +30,11 @@ def hold(leg: Leg) -> None:
 
 
 def resume(leg: Leg, intent: s.WantResume) -> None:
-    """`WantResume`: with a new offer or without SDP; without media only an offer helps."""
+    """`WantResume`: with a new offer or without SDP; without media only an offer helps. While the socket is away, an
+    offer would only cost the connection that there is."""
+    if not leg.socket_up:
+        leg.settle("resume", "connection lost")
+        return
     leg.move(State.RESUMING)
     offer = resume_with_offer(leg.dialect) if intent.new_offer is None else intent.new_offer
     if offer or not leg.media_up:
