@@ -275,7 +275,8 @@ class Mute(Player):
     """Says nothing, not even silence."""
 
     async def recv(self) -> av.AudioFrame:
-        return await asyncio.get_running_loop().create_future()
+        await asyncio.get_running_loop().create_future()
+        raise MediaStreamError
 
 
 class Wire(Audio):
@@ -301,9 +302,9 @@ class Wire(Audio):
         fresh = self._pc is None
         pc = super()._connection()
         if fresh:
-            self.transport: Any = pc.getSenders()[0].transport
-            self.transport._handle_rtp_data = self._take
-            self.transport._handle_rtcp_data = self._take_report
+            transport: Any = pc.getSenders()[0].transport
+            transport._handle_rtp_data, transport._handle_rtcp_data = self._take, self._take_report
+            self.transport = transport
         return pc
 
     async def _take(self, data: bytes, arrival_time_ms: int) -> None:

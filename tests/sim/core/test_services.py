@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sim.core.kit import CHROMIUM, OFFER, Client, Lab, config, number
+from tests.sim.core.kit import CHROMIUM, OFFER, Client, Lab, config, conversation, number
 from vodiabot.sim.config import SERVICE_OPTIONS, Service
 from vodiabot.sim.core import effects as e
 
@@ -347,6 +347,27 @@ def test_a_lever_spoils_any_leg_and_takes_it_back() -> None:
     assert faults(lab) == [(3.0, 30.0, 7), (50, 0, 2), (0, 0, 0)]
     with pytest.raises(KeyError):
         lab.pbx.spoil(lab.now, "no such call")
+
+
+def test_what_a_client_presses_is_pressed_for_the_other_side_if_that_hears_it() -> None:
+    lab = Lab()
+    one, other = conversation(lab)
+    leg = other.invite()["callid"]
+
+    def presses(call_id: str, *, in_band: bool = False) -> list[str]:
+        before = len(lab.media_of(e.PressDigits))
+        heard = e.DigitHeard(lab.leg(call_id)["id"], "5", in_band)
+        lab.do(lambda now: lab.pbx.news(now, heard))
+        return [effect.leg for effect in lab.media_of(e.PressDigits)[before:]]
+
+    assert presses("c1") == [lab.leg(leg)["id"]]
+    assert presses(leg) == [lab.leg("c1")["id"]]
+    assert presses("c1", in_band=True) == [], "it was heard with the rest"
+    one.say("mute", callid="c1", muted=True)
+    assert presses("c1") == []
+    one.say("mute", callid="c1", muted=False)
+    other.say("wrtc-hold", callid=leg, calldir="callee", holdcmd="sendonly")
+    assert presses(leg) == presses("c1") == [], "one hears music, the other nothing"
 
 
 def test_a_lever_presses_keys() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.sim.client_media import RATE, Audio, Event, Packet, Wire
-from tests.sim.server.scene import PATIENCE, Scene, eventually, hear, play
+from tests.sim.server.scene import PATIENCE, Scene, eventually, play
 from tests.sim.server.test_dtmf import press
 from vodiabot.sim.core import effects
 from vodiabot.sim.server.codecs import encoder, ulaw_table
@@ -94,10 +94,10 @@ def test_what_follows_a_key_is_heard_at_once() -> None:
         await client.speak([QUIET] * 10)
         await client.press("5")
         await client.speak([b"\x00" * 160] * 8)
-        loud = 0
+        loud = 0.0
         async with asyncio.timeout(PATIENCE):
             while loud < 160:
-                loud += np.count_nonzero(np.abs((await listener.take()).astype(int)) > 8000)
+                loud += float(np.count_nonzero(np.abs((await listener.take()).astype(int)) > 8000))
                 await asyncio.sleep(0.02)
 
     play(scene)
@@ -181,34 +181,32 @@ def test_keys_that_come_before_the_audio_are_pressed_when_it_is_up() -> None:
     play(scene)
 
 
-# --- keys from one leg to another ------------------------------------------------------------------------------------
+def test_a_leg_that_hears_another_one_gets_its_keys_by_the_model_alone() -> None:
+    """Not from its audio: the shell would press them twice."""
 
-
-@pytest.mark.parametrize(("one", "other"), [("PCMU", "PCMA"), ("opus", "PCMU"), ("PCMU", "opus")])
-def test_a_key_goes_to_the_other_leg_as_an_event_of_its_own(one: str, other: str) -> None:
     async def scene(stage: Scene) -> None:
-        a = await wire(stage, "a", one, effects.FromLeg("b"))
-        b = await wire(stage, "b", other, effects.FromLeg("a"), pbx_offers=True)
-        for key in "42":
-            await a.press(key)
-        await eventually(lambda: b.keys == "42")
-        assert (stage.digits("a"), stage.digits("b")) == ("42", "")
-        assert a.keys == ""
+        a = await wire(stage, "a", "PCMU", effects.FromLeg("b"))
+        b = await wire(stage, "b", "PCMU", effects.FromLeg("a"))
+        await a.press("4")
+        await eventually(lambda: stage.digits("a") == "4")
+        await a.speak([QUIET] * 10)
+        assert b.keys == ""
+        stage.legs.do(effects.PressDigits("b", "4"))
+        await eventually(lambda: b.keys == "4")
+        assert stage.digits("b") == ""
 
     play(scene)
 
 
-def test_a_key_goes_in_band_to_a_leg_without_events_and_only_while_they_are_joined() -> None:
+@pytest.mark.parametrize("in_band", [False, True])
+def test_the_model_is_told_how_a_key_was_said(in_band: bool) -> None:
     async def scene(stage: Scene) -> None:
-        a = await wire(stage, "a", "PCMU", effects.FromLeg("b"))
-        b = await stage.call("b", "PCMU", effects.FromLeg("a"))
-        await a.press("6")
-        await a.press("8")
-        assert await in_band(b, 2) == "68"
-        stage.legs.do(effects.SetFeed("b", effects.Music()))
-        await a.press("1")
-        await eventually(lambda: stage.digits("a") == "681")
-        assert DigitDetector().feed(await hear(b, 0.3), b.rate) == ""
+        if in_band:
+            await (await stage.call("a", "PCMU", effects.Silence())).say(press("4", RATE))
+        else:
+            await (await wire(stage, "a")).press("4")
+        await eventually(lambda: stage.digits("a"))
+        assert effects.DigitHeard("a", "4", in_band=in_band) in stage.news
 
     play(scene)
 

@@ -72,7 +72,7 @@ def test_a_report_is_put_right_and_the_rest_left_alone() -> None:
     assert first.sender_info.ntp_timestamp >> 32 == 3_208_988_800
     assert first.sender_info.ntp_timestamp & 0xFFFFFFFF == 0x80000000
     assert (first.sender_info.rtp_timestamp, first.sender_info.packet_count, first.sender_info.octet_count) == (7, 8, 9)
-    assert bytes(second) == bytes(other)  # type: ignore[arg-type]
+    assert bytes(second) == bytes(other)
     assert with_report(b"\x81\xcb\x00\x01\x00\x00\x00\x09", 0, 0, 0, 0) == b"\x81\xcb\x00\x01\x00\x00\x00\x09"
     assert is_rtcp(bytes(other))
     assert not is_rtcp(Rtp(111, 1, 1, 1, b"", marker=True).pack())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vodiabot.sim.server.dtmf import DigitDetector
-from vodiabot.sim.server.keypad import Keypad
+from vodiabot.sim.server.keypad import Keypad, Slot
 from vodiabot.sim.server.rtp import Rtp
 from vodiabot.sim.server.telephone_event import KEYS, EventListener, duration_of, payload
 
@@ -79,7 +79,7 @@ def test_durations() -> None:
 def test_keys_are_pressed_one_after_the_other_for_100_ms_with_60_ms_between() -> None:
     pad = Keypad()
     pad.press("1 x5")
-    slots = []
+    slots: list[Slot | None] = []
     while pad.busy:
         slots.append(pad.next(len(slots) * 160))
     assert pad.next(0) is None

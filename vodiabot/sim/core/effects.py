@@ -134,8 +134,8 @@ class SetFeed:
 
 @dataclass(frozen=True)
 class PressDigits:
-    """The leg hears these digits, pressed at the other end by a phone or a service of the model's own: as
-    telephone-events where they were negotiated, else in-band. A shell whose audio can't say them ignores it."""
+    """The leg hears these digits, which were pressed at the other end: as telephone-events where they were negotiated,
+    else in-band. A shell whose audio can't say them ignores it."""
 
     leg: str
     digits: str
@@ -244,6 +244,8 @@ class DigitHeard:
 
     leg: str
     digit: str
+    in_band: bool = False
+    """As tones, so that whoever hears the leg has heard it already."""
 
 
 MediaNews = AnswerReady | OfferReady | CandidateReady | MediaUp | MediaLost | MediaFailed | DigitHeard

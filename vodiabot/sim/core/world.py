@@ -17,6 +17,7 @@ from .effects import (
     FromLeg,
     Log,
     Music,
+    PressDigits,
     Ringback,
     SendFrame,
     SetFaults,
@@ -141,6 +142,12 @@ class World:
             if fresh != leg.feed:
                 leg.feed = fresh
                 self.emit(SetFeed(leg.id, fresh))
+
+    def press_on(self, leg: Leg, digits: str) -> None:
+        """What a client has pressed is pressed for the other side, if that hears it."""
+        other = leg.call.other(leg)
+        if other is not None and other.feed == FromLeg(leg.id):
+            self.emit(PressDigits(other.id, digits))
 
     def _spoil(self, call: Call, leg: Leg) -> None:
         """Faults are a service's, for as long as it has part in the call, or a lever's."""

@@ -44,7 +44,7 @@ class Leg:
     def __init__(self, name: str, legs: Legs) -> None:
         self.name = name
         self._legs = legs
-        self.feed: effects.Feed = effects.Silence()
+        self._feed: effects.Feed = effects.Silence()
         self._faults: SetFaults | None = None
         self._early_keys = ""
         self._peer: Peer | None = None
@@ -57,7 +57,7 @@ class Leg:
         """In order, but for what needs no waiting."""
         match step:
             case SetFeed(_, feed):
-                self.feed = feed
+                self._feed = feed
                 if self._peer:
                     self._peer.set_feed(feed)
             case SetFaults():
@@ -106,7 +106,7 @@ class Leg:
         if self._peer:
             await self._peer.close()
         self._peer = Peer(
-            self.name, number, self._legs.codecs, self.feed, self._source, self._legs.tell, self._heard, self._pressed
+            self.name, number, self._legs.codecs, self._feed, self._source, self._legs.tell, self._heard, self._pressed
         )
         self._peer.set_faults(self._faults)
         keys, self._early_keys = self._early_keys, ""
@@ -124,12 +124,11 @@ class Leg:
         if self._peer and self._peer.takes_events:
             return  # it says its keys by telephone-event; what it says in-band as well must not count twice
         for digit in self._digits.feed(samples, rate):
-            self._legs.tell(DigitHeard(self.name, digit))
+            self._legs.tell(DigitHeard(self.name, digit, in_band=True))
 
     def _pressed(self, key: str) -> None:
-        """By telephone-event, so it is in nobody's audio: who listens to this leg gets it in his own way."""
+        """By telephone-event."""
         self._legs.tell(DigitHeard(self.name, key))
-        self._legs.press_on(self.name, key)
 
 
 class Legs:
@@ -180,12 +179,6 @@ class Legs:
         """To all who listen to this leg."""
         for live in self._listeners.get(leg, ()):
             live.push(samples, rate)
-
-    def press_on(self, leg: str, keys: str) -> None:
-        """To all legs that hear this one."""
-        for listener in self._legs.values():
-            if listener.feed == effects.FromLeg(leg):
-                listener.press(keys)
 
     @property
     def count(self) -> int:
