@@ -64,7 +64,7 @@ MOVES: dict[State, frozenset[State]] = {
 """Which state may follow which. Every move is checked against it."""
 
 _ANY_ANSWERED = {s.WantMute, s.WantPbxRecording}
-_LEAVING = {s.WantTransfer, s.WantJoin, s.WantJoined}
+_LEAVING: set[type[s.Intent]] = {s.WantTransfer, s.WantJoin, s.WantJoined}
 
 INTENTS: dict[State, frozenset[type[s.Intent]]] = {
     State.NEW: frozenset({s.WantDial}),
