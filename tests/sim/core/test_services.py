@@ -354,15 +354,15 @@ def test_what_a_client_presses_is_pressed_for_the_other_side_if_that_hears_it() 
     one, other = conversation(lab)
     leg = other.invite()["callid"]
 
-    def presses(call_id: str, *, in_band: bool = False) -> list[str]:
+    def presses(call_id: str, *, apart: bool = True) -> list[str]:
         before = len(lab.media_of(e.PressDigits))
-        heard = e.DigitHeard(lab.leg(call_id)["id"], "5", in_band)
+        heard = e.DigitHeard(lab.leg(call_id)["id"], "5", apart)
         lab.do(lambda now: lab.pbx.news(now, heard))
         return [effect.leg for effect in lab.media_of(e.PressDigits)[before:]]
 
     assert presses("c1") == [lab.leg(leg)["id"]]
     assert presses(leg) == [lab.leg("c1")["id"]]
-    assert presses("c1", in_band=True) == [], "it was heard with the rest"
+    assert presses("c1", apart=False) == [], "it was heard with the rest"
     one.say("mute", callid="c1", muted=True)
     assert presses("c1") == []
     one.say("mute", callid="c1", muted=False)

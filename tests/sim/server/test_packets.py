@@ -206,7 +206,7 @@ def test_the_model_is_told_how_a_key_was_said(in_band: bool) -> None:
         else:
             await (await wire(stage, "a")).press("4")
         await eventually(lambda: stage.digits("a"))
-        assert effects.DigitHeard("a", "4", in_band=in_band) in stage.news
+        assert effects.DigitHeard("a", "4", apart=not in_band) in stage.news
 
     play(scene)
 

@@ -244,8 +244,9 @@ class DigitHeard:
 
     leg: str
     digit: str
-    in_band: bool = False
-    """As tones, so that whoever hears the leg has heard it already."""
+    apart: bool = False
+    """Beside the audio, as a telephone-event: whoever hears the leg has not heard it yet. False: as tones, or the shell
+    has passed it on with what else the leg says."""
 
 
 MediaNews = AnswerReady | OfferReady | CandidateReady | MediaUp | MediaLost | MediaFailed | DigitHeard

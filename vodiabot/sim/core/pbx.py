@@ -137,7 +137,7 @@ class Pbx(Levers):
         if isinstance(news, e.DigitHeard):
             leg.digits += news.digit
             self._world.log("info", "digit heard", callid=leg.call_id, digit=news.digit)
-            if not news.in_band:
+            if news.apart:
                 self._world.press_on(leg, news.digit)
         elif news.peer == leg.peer:
             _media_of_present_peer(self._world, leg, news)

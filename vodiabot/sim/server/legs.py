@@ -124,11 +124,11 @@ class Leg:
         if self._peer and self._peer.takes_events:
             return  # it says its keys by telephone-event; what it says in-band as well must not count twice
         for digit in self._digits.feed(samples, rate):
-            self._legs.tell(DigitHeard(self.name, digit, in_band=True))
+            self._legs.tell(DigitHeard(self.name, digit))
 
     def _pressed(self, key: str) -> None:
         """By telephone-event."""
-        self._legs.tell(DigitHeard(self.name, key))
+        self._legs.tell(DigitHeard(self.name, key, apart=True))
 
 
 class Legs:
