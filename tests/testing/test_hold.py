@@ -63,8 +63,8 @@ async def talking(dialect: str, told: str, side: str, state: Path) -> AsyncItera
 async def listen(bot: Bot, heard: list[events.Event], *, task_status: trio.TaskStatus[None]) -> None:
     async with bot.events() as stream:
         task_status.started()
-        async for event in stream:
-            heard.append(event)
+        while True:
+            heard.append(await stream.receive())
 
 
 @BOTH
