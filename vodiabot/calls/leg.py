@@ -27,7 +27,7 @@ QUEUE = 1000
 """Items that may wait for a leg. It takes microseconds an item, so a full queue means a PBX gone mad."""
 
 LAST_WORDS = 2.0
-"""Seconds for the last commands (bye) of a leg that is being torn down."""
+"""Seconds for the last commands (bye) of a leg that is over: a socket that takes nothing must not keep it."""
 
 LINGER = 10.0
 """Seconds that an ended leg stays, at most, to answer duplicates and late answers of the PBX."""
@@ -97,6 +97,7 @@ class Leg:
         self._media_worker = MediaWorker(self.media, self.post)
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
+        self._sending = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._log = log.bind(call=self.id)
 
@@ -177,6 +178,7 @@ class Leg:
             if trio.current_time() >= self._deadline():
                 self._act(self.dialog.tick)
         self._out_put.close()
+        self._sending.deadline = trio.current_time() + LAST_WORDS
         self._media_worker.finish()
 
     def _deadline(self) -> float:
@@ -295,8 +297,9 @@ class Leg:
     # --- workers -----------------------------------------------------------------------------------------------------
 
     async def _send_commands(self) -> None:
-        async for outgoing in self._out_take:
-            await self._send(outgoing)
+        with self._sending:
+            async for outgoing in self._out_take:
+                await self._send(outgoing)
 
     async def _send(self, outgoing: _Outgoing) -> None:
         try:
