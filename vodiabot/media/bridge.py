@@ -310,8 +310,10 @@ class BridgedLeg:
     @asynccontextmanager
     async def audio(self, *, rate: int = 16000, frames: int = 50) -> AsyncIterator[BridgedAudio]:
         """See `ports.MediaLeg.audio`."""
-        if not 8000 <= rate <= 48000 or frames < 1:
-            raise UsageError(f"audio(rate={rate}, frames={frames}): 8000 to 48000 Hz, and at least one frame")
+        if not 8000 <= rate <= 48000 or rate % 50 or frames < 1:
+            raise UsageError(
+                f"audio(rate={rate}, frames={frames}): 8000 to 48000 Hz, a multiple of 50, and at least one frame"
+            )
         self._assert_open()
         audio = BridgedAudio(rate, frames, self._loop.to_trio)
         self._loop.post(self._leg.add_door, audio.door)

@@ -36,7 +36,7 @@ class _Voice:
         if self.block is None or rate == self.rate:
             return self.block
         if rate not in self._at_rate:
-            blocks = self._blocks.setdefault(rate, Blocks(self.rate))
+            blocks = self._blocks.setdefault(rate, Blocks())
             self._at_rate[rate] = blocks.to(rate, self.block, self.rate)
         return self._at_rate[rate]
 

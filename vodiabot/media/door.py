@@ -31,8 +31,8 @@ class Door:
         self._out: deque[Samples] = deque()
         self._queued = 0
         self._wake, self._waited = wake, False
-        self._heard = Blocks(rate)
-        self._sent = Blocks(rate)
+        self._heard = Blocks()
+        self._sent = Blocks()
 
     # --- the media loop's side ------------------------------------------------------------------------------------
 

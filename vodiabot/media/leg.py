@@ -28,7 +28,7 @@ from ..ports import (
     MediaUp,
     Recording,
 )
-from .audio import AUDIO_RATES, Resampler, Samples
+from .audio import AUDIO_RATES, Blocks, Samples
 from .conference import Conference
 from .door import Door
 from .dtmf import RATE as DTMF_RATE
@@ -67,12 +67,10 @@ class DigitListener:
     def __init__(self, found: Callable[[str], None]) -> None:
         self._found = found
         self._detector = DtmfDetector()
-        self._resampler = Resampler(DTMF_RATE, DTMF_RATE)
+        self._blocks = Blocks()
 
     def push(self, samples: Samples, rate: int) -> None:
-        if rate != self._resampler.rate:
-            self._resampler = Resampler(rate, DTMF_RATE)
-        for digit in self._detector.feed(self._resampler.feed(samples)):
+        for digit in self._detector.feed(self._blocks.to(DTMF_RATE, samples, rate)):
             self._found(digit)
 
 
