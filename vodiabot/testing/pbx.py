@@ -40,7 +40,6 @@ class VirtualPbx:
         self._sockets: dict[str, trio.MemorySendChannel[str]] = {}
         self._opened = 0
         self._ends: dict[tuple[str, int], End] = {}
-        self._feeds: dict[str, e.Feed] = {}
         self._news = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -114,7 +113,7 @@ class VirtualPbx:
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
-    def _carry_out(self, effect: e.Effect) -> None:  # noqa: C901 - one case a kind of effect
+    def _carry_out(self, effect: e.Effect) -> None:
         match effect:
             case e.SendFrame(socket=name, frame=frame):
                 self._send(name, frame)
@@ -130,8 +129,6 @@ class VirtualPbx:
                 self._later(e.OfferReady(leg, peer, offer))
             case e.ApplyAnswer(leg=leg, peer=peer, answer=answer):
                 self.wire.connect(self._end(leg, peer), answer)
-            case e.SetFeed(leg=leg, feed=feed):
-                self._feeds[leg] = feed
             case e.PressDigits(leg=leg, digits=digits):
                 for digit in digits:
                     self._press(leg, digit)
@@ -161,16 +158,9 @@ class VirtualPbx:
             end = self.wire.end(
                 lambda: self._later(e.MediaUp(leg, peer)), lambda why: self._later(e.MediaLost(leg, peer))
             )
-            end.on_digit = lambda digit: self._digit(leg, digit)
+            end.on_digit = lambda digit: self._later(e.DigitHeard(leg, digit, apart=True))
             self._ends[leg, peer] = end
         return self._ends[leg, peer]
-
-    def _digit(self, leg: str, digit: str) -> None:
-        """A client has pressed a key: whoever hears that leg hears it."""
-        self._later(e.DigitHeard(leg, digit))
-        for hearing, feed in list(self._feeds.items()):
-            if feed == e.FromLeg(leg) or (feed == e.Echo() and hearing == leg):
-                self._press(hearing, digit)
 
     def _press(self, leg: str, digit: str) -> None:
         for (owner, _), end in self._ends.items():
@@ -179,7 +169,6 @@ class VirtualPbx:
                 peer.on_digit(digit)
 
     def _close(self, leg: str) -> None:
-        self._feeds.pop(leg, None)
         for key in [key for key in self._ends if key[0] == leg]:
             self.wire.close(self._ends[key])
 
