@@ -370,6 +370,15 @@ def test_what_a_client_presses_is_pressed_for_the_other_side_if_that_hears_it() 
     assert presses(leg) == presses("c1") == [], "one hears music, the other nothing"
 
 
+def test_the_digits_of_a_leg_are_bounded() -> None:
+    lab = Lab()
+    dial(lab, "tone")
+    leg = lab.leg("c1")["id"]
+    for number in range(1500):
+        lab.do(lambda now, key=str(number % 10): lab.pbx.news(now, e.DigitHeard(leg, key)))  # type: ignore[misc]
+    assert lab.pbx.digits_of("c1") == "0123456789" * 100
+
+
 def test_a_lever_presses_keys() -> None:
     lab = Lab()
     client = dial(lab, "tone")

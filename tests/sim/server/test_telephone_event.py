@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vodiabot.sim.server.dtmf import DigitDetector
-from vodiabot.sim.server.keypad import Keypad, Slot
+from vodiabot.sim.server.keypad import MAX_WAITING, Keypad, Slot
 from vodiabot.sim.server.rtp import Rtp
 from vodiabot.sim.server.telephone_event import KEYS, EventListener, duration_of, payload
 
@@ -90,6 +90,16 @@ def test_keys_are_pressed_one_after_the_other_for_100_ms_with_60_ms_between() ->
         assert mine[5:] == [mine[4], mine[4], b""]
     assert [slot.start for slot in slots if slot] == [0] * 8 + [1280] * 8
     assert [i for i, slot in enumerate(slots) if slot and slot.first] == [0, 8]
+
+
+def test_keys_that_wait_are_bounded() -> None:
+    pad = Keypad()
+    for _ in range(30):
+        pad.press("0123456789")
+    pressed = 0
+    while pad.next(0):
+        pressed += 1
+    assert pressed == 8 * MAX_WAITING
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])

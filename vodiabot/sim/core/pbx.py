@@ -24,6 +24,9 @@ from .world import World
 SILENT_SOCKET = 90.0
 """Seconds after which a socket that says nothing is dropped: three keepalives."""
 
+DIGITS = 1000
+"""Of a leg that are remembered, the newest."""
+
 VERSIONS = {"modern": "Vodia-PBX/70.1", "classic": "Vodia-PBX/67.0"}
 
 
@@ -135,7 +138,7 @@ class Pbx(Levers):
         if leg is None or leg.ended:
             return
         if isinstance(news, e.DigitHeard):
-            leg.digits += news.digit
+            leg.digits = (leg.digits + news.digit)[-DIGITS:]
             self._world.log("info", "digit heard", callid=leg.call_id, digit=news.digit)
             if news.apart:
                 self._world.press_on(leg, news.digit)

@@ -18,6 +18,8 @@ GAP_SLOTS = 3
 """60 ms between keys."""
 END_PACKETS = 3
 """The end of an event is said three times (RFC 4733 section 2.5.1.4)."""
+MAX_WAITING = 100
+"""Keys; a client that sends them faster than they can be pressed for the other side loses the rest."""
 AMPLITUDE = 5000.0
 """Peak of each of the two tones of a key that is pressed in-band, about -16 dB of full scale."""
 
@@ -61,8 +63,9 @@ class Keypad:
         self._slot: Slot | None = None
 
     def press(self, keys: str) -> None:
-        """After those that wait; what is no key is left out."""
-        self._waiting.extend(key for key in keys.upper() if key in KEYS)
+        """After those that wait; what is no key is left out, and what is too much."""
+        fresh = [key for key in keys.upper() if key in KEYS]
+        self._waiting.extend(fresh[: MAX_WAITING - len(self._waiting)])
 
     @property
     def busy(self) -> bool:
