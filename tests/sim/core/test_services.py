@@ -374,8 +374,8 @@ def test_the_digits_of_a_leg_are_bounded() -> None:
     lab = Lab()
     dial(lab, "tone")
     leg = lab.leg("c1")["id"]
-    for number in range(1500):
-        lab.do(lambda now, key=str(number % 10): lab.pbx.news(now, e.DigitHeard(leg, key)))  # type: ignore[misc]
+    for pressed in range(1500):
+        lab.do(lambda now, key=str(pressed % 10): lab.pbx.news(now, e.DigitHeard(leg, key)))  # type: ignore[misc]
     assert lab.pbx.digits_of("c1") == "0123456789" * 100
 
 
