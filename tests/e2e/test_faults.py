@@ -149,20 +149,24 @@ async def test_a_call_that_came_in_goes_on_and_its_end_is_heard_on_the_new_socke
 
 async def test_a_call_that_goes_on_can_be_held_and_resumed_on_the_new_socket(tmp_path: Path) -> None:
     log: Log = []
-    async with simulator() as sim, bad_wire(sim.port) as wire:
-        async with running(bot := a_bot(wire.url, tmp_path, log=log)), bot.dial("600") as call:
-            await until(lambda: heard(call))
-            wire.cut()
-            with pytest.raises(ConnectionLost):
-                await _asked_at_once(bot, call)
-            assert call.state == "up"
-            await until(lambda: turns(log) == "udu")
-            await call.hold()
-            await until(lambda: sim.snapshot()["legs"][0]["held"])
-            await call.resume()
-            await until(lambda: not sim.snapshot()["legs"][0]["held"])
-            before = call.stats().packets_received
-            await until(lambda: call.stats().packets_received > before + 20)
+    async with (
+        simulator() as sim,
+        bad_wire(sim.port) as wire,
+        running(bot := a_bot(wire.url, tmp_path, log=log)),
+        bot.dial("600") as call,
+    ):
+        await until(lambda: heard(call))
+        wire.cut()
+        with pytest.raises(ConnectionLost):
+            await _asked_at_once(bot, call)
+        assert call.state == "up"
+        await until(lambda: turns(log) == "udu")
+        await call.hold()
+        await until(lambda: sim.snapshot()["legs"][0]["held"])
+        await call.resume()
+        await until(lambda: not sim.snapshot()["legs"][0]["held"])
+        before = call.stats().packets_received
+        await until(lambda: call.stats().packets_received > before + 20)
 
 
 async def _asked_at_once(bot: Bot, call: Call) -> None:
@@ -173,13 +177,17 @@ async def _asked_at_once(bot: Bot, call: Call) -> None:
 
 async def test_a_command_in_flight_fails(tmp_path: Path) -> None:
     """The PBX has fallen silent, and so nobody can say what became of the transfer."""
-    async with simulator() as sim, bad_wire(sim.port) as wire:
-        async with running(bot := a_bot(wire.url, tmp_path)), bot.dial("600") as call:
-            await until(lambda: heard(call))
-            wire.mute()
-            with trio.fail_after(15), pytest.raises(ConnectionLost):
-                await call.transfer(NUMBERS["echo"])
-            assert call.state == "up"
+    async with (
+        simulator() as sim,
+        bad_wire(sim.port) as wire,
+        running(bot := a_bot(wire.url, tmp_path)),
+        bot.dial("600") as call,
+    ):
+        await until(lambda: heard(call))
+        wire.mute()
+        with trio.fail_after(15), pytest.raises(ConnectionLost):
+            await call.transfer(NUMBERS["echo"])
+        assert call.state == "up"
 
 
 async def test_nothing_is_dialled_while_the_socket_is_away(tmp_path: Path) -> None:
