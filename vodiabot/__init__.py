@@ -5,7 +5,7 @@ The public names: what plugins import. See docs/plugins.md.
 
 from . import errors, events
 from .bot import Bot
-from .calls import Call, Conference, Consultation
+from .calls import Call, Conference, Consultation, Text
 from .errors import (
     Busy,
     CallEnded,
@@ -49,6 +49,7 @@ __all__ = [
     "Rejected",
     "SourceError",
     "SpeechUnavailable",
+    "Text",
     "TransferFailed",
     "VodiabotError",
     "__version__",

@@ -4,12 +4,27 @@
 deadlines, media news and plugins' commands go, and one task that acts on them by way of the pure `protocol.dialog`.
 """
 
+from .audio import CallAudio
 from .call import Call
 from .conference import Conference
 from .consult import Consultation
+from .gathering import Gathered
 from .handler import Handler
 from .limits import DialGuard
+from .prompts import Text
 from .settings import Route, Settings
 from .switchboard import Switchboard
 
-__all__ = ["Call", "Conference", "Consultation", "DialGuard", "Handler", "Route", "Settings", "Switchboard"]
+__all__ = [
+    "Call",
+    "CallAudio",
+    "Conference",
+    "Consultation",
+    "DialGuard",
+    "Gathered",
+    "Handler",
+    "Route",
+    "Settings",
+    "Switchboard",
+    "Text",
+]

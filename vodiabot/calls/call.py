@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,11 @@ import trio
 from ..errors import CallEnded, SpeechUnavailable
 from ..ports import MediaStats, Recording
 from ..protocol import steps
+from .audio import CallAudio, open_audio
+from .gathering import LATE_TERMINATOR, Allowed, Gathered, Keys, gather, rules_of
+from .keys import parts_of
 from .leg import Leg
+from .prompts import HowToPlay, play_all, play_beside, prompt_of
 from .recording import RunningRecording, record_beside
 
 if TYPE_CHECKING:
@@ -43,6 +47,9 @@ class Call:
         self._guard = guard
         self._desk = desk
         self._consultation: Call | None = None
+        self._late_terminator = ("", 0.0)
+        self.gathered: Gathered | None = None
+        """How the last `gather` ended: what was pressed, why it ended, after how many attempts."""
         self.local = local
         """The number of ours that was called (it may be a group's), or that calls."""
         self.extension = extension
@@ -196,12 +203,39 @@ class Call:
 
     # --- audio -------------------------------------------------------------------------------------------------------
 
-    async def play(self, source: Any) -> None:
-        """Play a path or a Source; returns when its last sample has been sent. Cancelling stops it at once.
+    async def play(
+        self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, loop: bool = False
+    ) -> None:
+        """Play a path, a URL or a Source, a `Text` to be spoken, or a list of them, one after the other; returns when
+        the last sample has been sent. Cancelling stops it within a frame. Several at once are mixed.
 
-        Raises CallEnded, SourceError.
+        `gain` in dB (not of a Text). `fade_in` at the beginning, and `fade_out` when it is cancelled, in seconds.
+        `loop`: over and over, until it is cancelled or the call ends.
+
+        Raises CallEnded, SourceError, SpeechUnavailable.
         """
-        await self._while_up(lambda: self._leg.media.play(source))
+        how = HowToPlay(gain, fade_in, fade_out, loop)
+        await self._while_up(lambda: play_all(self._leg, source, how, self.say))
+
+    @asynccontextmanager
+    async def playing(
+        self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, loop: bool = True
+    ) -> AsyncIterator[None]:
+        """Play beside what else happens, over and over: music while the caller waits. Leaving stops it. What `play`
+        takes. Raises SourceError when it is left, if it could not be played; CallEnded if the call has ended before."""
+        self._check_up()
+        play = partial(self.play, source, gain=gain, fade_in=fade_in, fade_out=fade_out, loop=loop)
+        async with play_beside(self._leg, play):
+            yield
+
+    def audio(self, rate: int = 16000, frames: int = 50) -> AbstractAsyncContextManager[CallAudio]:
+        """`async with call.audio() as audio`: the samples themselves, both ways. `rate` in Hz; `frames` of 20 ms may
+        wait in either direction. It goes on over hold and new connections.
+
+        Raises CallEnded if the call has ended, UsageError for a rate below 8000 or above 48000.
+        """
+        self._check_up()
+        return open_audio(self._leg, rate, frames)
 
     async def say(self, text: str) -> None:
         """Speak a text. Raises SpeechUnavailable where no speech provider is installed, CallEnded."""
@@ -209,30 +243,63 @@ class Call:
         raise SpeechUnavailable(f"no speech provider is installed, so {text[:40]!r} can't be spoken")
 
     async def send_dtmf(self, digits: str) -> None:
-        """Send digits (`0-9*#A-D`); returns when the last one has been sent. Raises CallEnded, ValueError."""
-        await self._while_up(lambda: self._leg.media.send_dtmf(digits))
+        """Send digits (`0-9*#A-D`; each `,` or `w` waits half a second); returns when the last one has been sent.
+        Raises UsageError for anything else, before anything is sent; CallEnded."""
+        for part in parts_of(digits):
+            if isinstance(part, float):
+                await self.sleep(part)
+            else:
+                await self._while_up(partial(self._leg.media.send_dtmf, part))
 
     async def dtmf(self) -> AsyncIterator[str]:
-        """Digits of the other side as they come, also those that came before; ends with the call."""
+        """Digits of the other side, `0-9*#A-D`, as they come, each when it begins; also those that came before and that
+        nobody took, the last 200. Ends with the call. A digit goes to one taker only, this or `gather`."""
         async for digit in self._leg.digits:
             yield digit
 
-    async def gather(self, max_digits: int = 1, timeout: float = 5.0, *, terminators: str = "#") -> str:
-        """Collect digits: until there are `max_digits`, a terminator (not part of the result), or `timeout` seconds
-        without a digit; "" if none came. Raises CallEnded."""
-        got = ""
-        while len(got) < max_digits:
-            with trio.move_on_after(timeout):
-                try:
-                    digit = await self._leg.digits.receive()
-                except trio.EndOfChannel:
-                    raise self._leg.gone() from None
-                if digit in terminators:
-                    return got
-                got += digit
-                continue
-            break
-        return got
+    async def gather(
+        self,
+        max_digits: int | None = None,
+        timeout: float = 5.0,
+        *,
+        first_digit_timeout: float | None = None,
+        inter_digit_timeout: float | None = None,
+        terminators: str = "#",
+        prompt: Any = None,
+        allowed: Allowed | None = None,
+        retries: int = 0,
+        retry_prompt: Any = None,
+        flush: bool = False,
+    ) -> str:
+        """Collect digits: until there are `max_digits`, a terminator (no part of the result), or `timeout` seconds
+        without a digit; "" if there is no (valid) entry. `call.gathered` tells more.
+
+        `max_digits`: by default 1; of the longest of a set `allowed`; no limit for a pattern. `first_digit_timeout`,
+        `inter_digit_timeout`: instead of `timeout`, seconds from the end of the prompt, and from the last digit.
+        `prompt`: what `play` takes, where a string is a text for `say` unless it names a file or a URL; the first digit
+        stops it. Digits that were pressed before count (and then there is no prompt), unless `flush`.
+        `allowed`: a regular expression for the whole entry, or a set of entries: it returns as soon as no other entry
+        can come of what was pressed. `retries`: so many times `retry_prompt` (or `prompt`) is played and digits are
+        awaited anew if there is no valid entry; what was pressed until then is forgotten.
+
+        Raises CallEnded, UsageError for rules that make no sense, and what `play` raises for the prompt.
+        """
+        self._check_up()
+        rules = rules_of(
+            max_digits,
+            timeout,
+            first_digit_timeout=first_digit_timeout,
+            inter_digit_timeout=inter_digit_timeout,
+            terminators=terminators,
+            allowed=allowed,
+        )
+        prompts = [prompt, *[prompt if retry_prompt is None else retry_prompt] * retries]
+        played = [None if one is None else partial(self.play, prompt_of(one)) for one in prompts]
+        keys = Keys(self._leg, *self._late_terminator)
+        self.gathered = gathered = await gather(keys, rules, played, flush=flush)
+        late = rules.terminators if gathered.reason == "complete" else ""
+        self._late_terminator = (late, trio.current_time() + LATE_TERMINATOR)
+        return gathered.digits
 
     async def record(
         self,

@@ -1,0 +1,99 @@
+"""What is played to the other side: one thing after another, over and over, beside what else happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import trio
+
+from ..errors import CallEnded, VodiabotError
+from .leg import Leg
+
+FRAME = 0.02
+"""Seconds; a loop of nothing goes round no faster."""
+
+SOUND_FILES = (".wav", ".mp3", ".ogg", ".opus", ".flac", ".m4a", ".aac", ".au", ".aiff", ".wma")
+"""A string that ends so names a file also where it is missing: its name is not to be read to a caller."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text to be spoken where a source is played: `call.play(["chime.wav", Text("Welcome.")])`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class HowToPlay:
+    """`gain` in dB, fades in seconds; `fade_in` is for the beginning, `fade_out` for when it is stopped."""
+
+    gain: float = 0.0
+    fade_in: float = 0.0
+    fade_out: float = 0.0
+    loop: bool = False
+
+
+def prompt_of(what: Any) -> Any:
+    """A prompt as `Call.play` takes it: a string is a text to be spoken unless it names a sound, by an address with
+    `://`, a file that is there, or the ending of a sound file. In a list, each of its items likewise."""
+    if isinstance(what, list | tuple):
+        return [prompt_of(item) for item in what]
+    return Text(what) if isinstance(what, str) and not _names_sound(what) else what
+
+
+def _names_sound(text: str) -> bool:
+    return "://" in text or text.lower().endswith(SOUND_FILES) or os.path.isfile(text)
+
+
+async def play_all(leg: Leg, source: Any, how: HowToPlay, say: Callable[[str], Awaitable[None]]) -> None:
+    """See `Call.play`."""
+    items = list(source) if isinstance(source, list | tuple) else [source]
+    fade_in = how.fade_in
+    while True:
+        began = trio.current_time()
+        for item in items:
+            if isinstance(item, Text):
+                await say(item.text)
+            else:
+                await leg.media.play(item, gain=how.gain, fade_in=fade_in, fade_out=how.fade_out)
+            fade_in = 0.0
+        if not how.loop:
+            return
+        await trio.sleep_until(began + FRAME)
+
+
+@asynccontextmanager
+async def play_beside(leg: Leg, play: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Plays until the body is left. It runs as a task of the leg's, so the body's exceptions stay as they are; its own
+    mistake is raised when the body is left without one."""
+    stop, done = trio.CancelScope(), trio.Event()
+    errors: list[VodiabotError] = []
+
+    async def run() -> None:
+        try:
+            with stop:
+                await play()
+        except CallEnded:
+            return
+        except VodiabotError as exc:
+            log.warning("what was to play beside a call does not", call=leg.id, why=str(exc))
+            errors.append(exc)
+        finally:
+            done.set()
+
+    leg.spawn(run)
+    try:
+        yield
+    finally:
+        stop.cancel()
+        with trio.CancelScope(shield=True):
+            await done.wait()
+    if errors:
+        raise errors[0]
