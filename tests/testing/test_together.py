@@ -282,6 +282,48 @@ async def test_a_handler_whose_target_hangs_up_does_not_hang_up_on_its_caller(
     assert states == ["held"]
 
 
+@BOTH
+async def test_a_call_that_we_placed_is_consulted_for(
+    dialect: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    bots = [("45", "bot", None), ("46", "demo", pick_up), ("47", "demo", pick_up)]
+    async with world(dialect, tmp_path, *bots) as (made, [bot, *_]):
+        async with bot.dial("46") as call:
+            await call.sleep(2)
+            async with call.consult("47") as second:
+                await second.complete()
+            assert (call.reason, second.reason) == ("transferred", "transferred")
+        await trio.sleep(5)
+        [left] = made.pbx.pbx.snapshot()["calls"]
+        assert sorted([left["from"], left["to"]]) == ["46", "47"]
+
+
+@BOTH
+async def test_all_three_talk_before_they_are_joined(
+    dialect: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with scene(dialect, tmp_path) as here, here.call.consult("47") as second:
+        await here.call.resume()
+        async with here.bot.conference() as conference:
+            conference.add(here.call)
+            conference.add(second)
+            await second.sleep(10)
+            await hears(here, [here.call, second])
+            await second.complete()
+        assert (here.call.reason, second.reason) == ("transferred", "transferred")
+
+
+@BOTH
+async def test_a_caller_who_is_on_hold_already_is_not_held_again(
+    dialect: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with scene(dialect, tmp_path) as here:
+        await here.call.hold()
+        async with here.call.consult("47"):
+            assert [frame["holdcmd"] for frame in here.frames("wrtc-hold")] == ["sendonly"]
+        assert here.call.state == "up"
+
+
 # --- whisper and acceptance ------------------------------------------------------------------------------------------
 
 
