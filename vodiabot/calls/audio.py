@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -54,10 +55,7 @@ class CallAudio:
         is dropped. Raises CallEnded, UsageError for half a sample."""
         if len(samples) % 2:
             raise UsageError("audio: samples are of two bytes each, so half a sample is too much")
-        with self._leg.until_end():
-            await self._media.send(samples)
-            return
-        raise self._leg.gone()
+        await self._while_up(partial(self._media.send, samples))
 
     def clear(self) -> None:
         """Drop what is queued and has not left yet, as when the caller breaks in. Does not block."""
@@ -65,9 +63,13 @@ class CallAudio:
 
     async def drain(self) -> None:
         """Returns when all that was queued has left. Raises CallEnded."""
-        with self._leg.until_end():
-            await self._media.drain()
-            return
+        await self._while_up(self._media.drain)
+
+    async def _while_up(self, work: Callable[[], Awaitable[None]]) -> None:
+        if self._leg.ended is None:
+            with self._leg.until_end():
+                await work()
+                return
         raise self._leg.gone()
 
 

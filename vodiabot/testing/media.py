@@ -15,6 +15,8 @@ import trio
 from ..errors import CallEnded, MediaError, SdpError, SourceError
 from ..ports import (
     DtmfReceived,
+    FarSideHeard,
+    FarSideSilent,
     IceCandidate,
     LocalCandidate,
     MediaEvent,
@@ -23,6 +25,7 @@ from ..ports import (
     MediaUp,
     Recording,
 )
+from .audio import VirtualAudio
 from .conference import VirtualConference
 from .wire import End, Wire, ufrag_of
 
@@ -95,6 +98,9 @@ class VirtualLeg:
         self._gone = trio.Event()
         self._digits: set[trio.MemorySendChannel[str]] = set()
         self._sent = 0
+        self._silent_since: float | None = None
+        self.doors: list[VirtualAudio] = []
+        """Every `audio` that was opened."""
 
     # --- descriptions ------------------------------------------------------------------------------------------------
 
@@ -146,6 +152,8 @@ class VirtualLeg:
 
     def _is_up(self, generation: int) -> None:
         self._up.set()
+        for door in self.doors:
+            door.begin()
         self._on_event(MediaUp(generation))
 
     def _is_lost(self, generation: int, why: str) -> None:
@@ -244,12 +252,41 @@ class VirtualLeg:
         if self.closed:
             raise CallEnded(self.label, "closed")
 
+    @asynccontextmanager
+    async def audio(self, *, rate: int = 16000, frames: int = 50) -> AsyncIterator[VirtualAudio]:
+        """What is sent and received is to be seen in `doors`, one for each time that it was opened."""
+        if self.closed:
+            raise CallEnded(self.label, "closed")
+        door = VirtualAudio(self.label, rate, frames, up=self._up.wait, while_open=self._while_open)
+        self.doors.append(door)
+        if self._up.is_set():
+            door.begin()
+        try:
+            yield door
+        finally:
+            door.close()
+
+    def fall_silent(self, seconds: float = 5.0) -> None:
+        """For the test: no audio has come for so long, as the real media would tell after that time."""
+        self._silent_since = trio.current_time() - seconds
+        self._on_event(FarSideSilent(seconds))
+
+    def be_heard(self) -> None:
+        """For the test: audio comes again."""
+        self._silent_since = None
+        self._on_event(FarSideHeard())
+
     def stats(self) -> MediaStats:
-        return MediaStats(codec="PCMU", packets_sent=self._sent)
+        silent_for = None
+        if self._up.is_set():
+            silent_for = 0.0 if self._silent_since is None else trio.current_time() - self._silent_since
+        return MediaStats(codec="PCMU", packets_sent=self._sent, silent_for=silent_for)
 
     async def aclose(self) -> None:
         self.closed = True
         self._gone.set()
+        for door in self.doors:
+            door.close()
         for end in self._ends.values():
             self._wire.close(end)
         await trio.lowlevel.checkpoint()

@@ -1,0 +1,243 @@
+"""What a call's audio can do, in virtual time: samples both ways, playlists, music beside, keys."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from vodiabot import SourceError, SpeechUnavailable, Text
+from vodiabot.calls import CallAudio
+from vodiabot.calls.keys import parts_of
+from vodiabot.errors import CallEnded, UsageError
+from vodiabot.testing.media import VirtualLeg
+
+from .test_gathering import LONG, SHORT, Prompt, Talk, talking
+
+FRAME = bytes(640)
+"""20 ms at 16 kHz."""
+
+
+def leg_of(talk: Talk) -> VirtualLeg:
+    [leg] = talk.bench.media.legs
+    return leg
+
+
+def voice(seconds: float, value: int, rate: int = 16000) -> bytes:
+    return struct.pack("h", value) * round(seconds * rate)
+
+
+# --- samples ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_frame_comes_each_20_ms_until_the_call_ends(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        talk.hang_up(1.0)
+        async with talk.call.audio() as audio:
+            assert (audio.rate, audio.lost_in) == (16000, 0)
+            leg_of(talk).doors[0].says.extend([b"\1" * 640, b"\2" * 640])
+            frames = [frame async for frame in audio]
+            assert frames == [b"\1" * 640, b"\2" * 640, *[FRAME] * 48]
+            assert talk.now == 1.0
+            for method in (audio.receive, audio.drain, lambda: audio.send(FRAME)):
+                with pytest.raises(CallEnded) as caught:
+                    await method()
+                assert caught.value.reason == "remote_hangup"
+
+
+async def test_who_is_late_loses_the_oldest_frames(autojump_clock: MockClock) -> None:
+    async with talking() as talk, talk.call.audio(rate=8000, frames=10) as audio:
+        leg_of(talk).doors[0].says.extend(bytes([n]) * 320 for n in range(50))
+        await talk.call.sleep(1)
+        assert audio.lost_in == 40
+        assert [frame[0] async for frame in _first(audio, 11)] == [*range(40, 50), 0]
+        assert talk.now == 1.02
+
+
+async def _first(audio: CallAudio, n: int) -> AsyncIterator[bytes]:
+    for _ in range(n):
+        yield await audio.receive()
+
+
+async def _send_for_ever(audio: CallAudio) -> None:
+    while True:
+        await audio.send(voice(0.1, 1))
+
+
+async def _fail_beside(talk: Talk, source: object) -> None:
+    async with talk.call.playing(source):
+        await talk.call.sleep(1)
+        raise ZeroDivisionError
+
+
+async def test_what_is_sent_leaves_in_its_time(autojump_clock: MockClock) -> None:
+    async with talking() as talk, talk.call.audio() as audio:
+        [door] = leg_of(talk).doors
+        await audio.send(voice(0.5, 1))
+        await talk.call.sleep(0.2)
+        assert door.sent == voice(0.2, 1)
+        await audio.send(voice(0.5, 2))
+        await audio.drain()
+        assert (talk.now, door.sent) == (1.0, voice(0.5, 1) + voice(0.5, 2))
+        await audio.drain()
+        assert talk.now == 1.0
+
+
+async def test_a_full_queue_makes_the_sender_wait_and_loses_nothing(autojump_clock: MockClock) -> None:
+    async with talking() as talk, talk.call.audio(frames=10) as audio:
+        for _ in range(100):
+            await audio.send(FRAME)
+        assert talk.now == pytest.approx(2.0 - 0.2, abs=0.021)
+        await audio.drain()
+        assert talk.now == pytest.approx(2.0)
+        assert leg_of(talk).doors[0].sent == FRAME * 100
+
+
+async def test_clear_drops_what_has_not_left(autojump_clock: MockClock) -> None:
+    async with talking() as talk, talk.call.audio() as audio:
+        await audio.send(voice(0.8, 1))
+        await talk.call.sleep(0.3)
+        audio.clear()
+        await audio.send(voice(0.1, 2))
+        await audio.drain()
+        assert (talk.now, leg_of(talk).doors[0].sent) == (0.4, voice(0.3, 1) + voice(0.1, 2))
+
+
+async def test_the_call_ends_while_it_is_sent(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        talk.hang_up(3.0)
+        async with talk.call.audio() as audio:
+            with pytest.raises(CallEnded) as caught:
+                await _send_for_ever(audio)
+        assert (talk.now, caught.value.reason) == (3.0, "remote_hangup")
+        with pytest.raises(CallEnded):
+            talk.call.audio()
+
+
+async def test_wrong_wishes_of_audio(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        for wrong in ({"rate": 7999}, {"rate": 96000}, {"frames": 0}):
+            with pytest.raises(UsageError):
+                async with talk.call.audio(**wrong):
+                    pass
+        async with talk.call.audio() as audio:
+            with pytest.raises(UsageError, match="half a sample"):
+                await audio.send(b"\0")
+
+
+# --- playing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_list_is_a_playlist(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        await talk.call.play([LONG, SHORT], gain=-6, fade_in=1)
+        assert talk.now == 12.0
+        assert [(played.source, played.gain) for played in talk.end.heard] == [(LONG, -6), (SHORT, -6)]  # type: ignore[attr-defined]
+
+
+async def test_a_loop_goes_on_until_it_is_cancelled(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        with trio.move_on_after(5):
+            await talk.call.play(SHORT, loop=True)
+        assert talk.heard == [("short", 2.0), ("short", 2.0), ("short", 1.0)]
+        with trio.move_on_after(5):
+            await talk.call.play(Prompt("nothing", 0.0), loop=True)
+        assert len(talk.heard) <= 3 + 251, "a loop of nothing must not go round at full speed"
+        talk.hang_up(talk.now + 3)
+        with pytest.raises(CallEnded):
+            await talk.call.play([], loop=True)
+
+
+async def test_a_text_among_sources_is_spoken(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        with pytest.raises(SpeechUnavailable, match="Welcome"):
+            await talk.call.play([SHORT, Text("Welcome.")])
+        assert talk.heard == [("short", 2.0)]
+
+
+async def test_music_plays_beside_what_else_happens(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        async with talk.call.playing(LONG, gain=-12):
+            await talk.call.play(SHORT)
+            await talk.call.sleep(13)
+        assert talk.heard == [("short", 2.0), ("long", 10.0), ("long", 5.0)]
+        assert talk.now == 15.0
+        async with talk.call.playing(SHORT, loop=False):
+            await talk.call.sleep(5)
+        assert talk.heard[3:] == [("short", 2.0)]
+
+
+async def test_music_that_cannot_be_played_is_told_when_it_is_left(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        with pytest.raises(SourceError):
+            async with talk.call.playing(tmp_path / "none.wav"):
+                await talk.call.sleep(1)
+        assert talk.now == 1.0
+        with pytest.raises(ZeroDivisionError):
+            await _fail_beside(talk, tmp_path / "none.wav")
+
+
+async def test_the_bodys_own_exception_stays_as_it_is_and_stops_the_music(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        with pytest.raises(ZeroDivisionError):
+            await _fail_beside(talk, LONG)
+        with trio.move_on_after(1):
+            async with talk.call.playing(LONG):
+                await trio.sleep_forever()
+        assert talk.heard == [("long", 1.0), ("long", 1.0)]
+
+
+async def test_music_ends_with_the_call(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        talk.hang_up(4.0)
+        with pytest.raises(CallEnded):
+            async with talk.call.playing(LONG):
+                await talk.call.sleep(30)
+        async with talk.call.scope():
+            await trio.sleep_forever()
+        with pytest.raises(CallEnded):
+            async with talk.call.playing(LONG):
+                pass
+        assert talk.now == 4.0
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("12#", ["12#"]),
+        ("1a*", ["1A*"]),
+        ("12,,3w", ["12", 1.0, "3", 0.5]),
+        (",W5", [1.0, "5"]),
+    ],
+)
+def test_keys_as_they_are_written(text: str, parts: list[str | float]) -> None:
+    assert parts_of(text) == parts
+
+
+@pytest.mark.parametrize("text", ["12x", "1 2", "٣", "ß", "E", "+49"])
+def test_what_is_no_key(text: str) -> None:
+    with pytest.raises(UsageError, match="DTMF"):
+        parts_of(text)
+
+
+async def test_keys_are_checked_before_anything_is_sent(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        pressed: list[tuple[str, float]] = []
+        talk.end.on_digit = lambda digit: pressed.append((digit, talk.now))
+        with pytest.raises(UsageError):
+            await talk.call.send_dtmf("12x")
+        assert pressed == []
+        await talk.call.send_dtmf("1w,2")
+        assert pressed == [("1", 0.0), ("2", 1.16)]
+        talk.hang_up(2.0)
+        with pytest.raises(CallEnded):
+            await talk.call.send_dtmf("1wwwwwwwww2")
+        assert [key for key, _ in pressed] == ["1", "2", "1"]
