@@ -1,5 +1,5 @@
-"""The load: the other side of many calls, in a process of its own. It sends a packet each 20 ms a call, decodes nothing,
-and notes when each packet came, by the kernel's clock. One JSON line in, one out.
+"""The load: the other side of many calls, in a process of its own. It sends a packet each 20 ms a call, decodes
+nothing, and notes when each packet came, by the kernel's clock. One JSON line in, one out.
 
 `{"offer": SDP, "codec": NAME}` → `{"answer": SDP}`; `{"begin": true}` → `{}`: forget what came; `{"report": true}` →
 what came since.

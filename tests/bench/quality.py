@@ -1,5 +1,5 @@
-"""How it sounds when packets get lost: our sender and receiver, and aiortc's encoder, jitter buffer and decoder, over the
-same losses. No sockets, no clock: it is computed."""
+"""How it sounds when packets get lost: our sender and receiver, and aiortc's encoder, jitter buffer and decoder,
+over the same losses. No sockets, no clock: it is computed."""
 
 from __future__ import annotations
 
