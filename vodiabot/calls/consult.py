@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -210,7 +211,7 @@ async def start_consultation(
     """See `Call.consult`. `place` makes the second call, of which nothing is sent yet."""
     _check_free(first)
     if first._leg.dialog.state is not State.HELD:
-        await first.hold()
+        await _hold(first)
     _check_free(first)
     try:
         second = place()
@@ -229,6 +230,24 @@ async def start_consultation(
             first._check_up()
         raise
     return second
+
+
+async def _hold(first: Call) -> None:
+    """As `hold`; but if we are cancelled meanwhile, the caller is taken back, for nobody else would."""
+    asked = Asked(steps.WantHold())
+    first._leg.post(asked)
+    try:
+        await asked.reply.wait()
+    except trio.Cancelled:
+        with suppress(CallEnded):
+            first._leg.spawn(partial(_undo_hold, first, asked))
+        raise
+
+
+async def _undo_hold(first: Call, asked: Asked) -> None:
+    with suppress(VodiabotError):
+        await asked.reply.wait()
+    await take_back(first)
 
 
 def _check_free(first: Call) -> None:
