@@ -16,10 +16,10 @@ from .sources import AtRate, Source
 
 T = TypeVar("T")
 
-READ_AHEAD_SECONDS = 0.5
+READ_AHEAD_SECONDS = 0.6
 """Sound kept ready, so that a slow read is not heard; 48 kB at 48000 a second."""
-READ_SECONDS = 0.2
-"""Sound read in one go in a reader thread."""
+READ_SECONDS = 0.5
+"""Sound read in one go in a reader thread; a hop there and back costs as much as five frames of a call."""
 FADE_SECONDS = 0.005
 """What is stopped fades over this time: shorter clicks, longer lags."""
 
@@ -58,10 +58,10 @@ class Player:
         """Keep the buffer filled until the last sample has left. Raises SourceError, or CallEnded after
         `end`."""
         while not self._eof:
+            self._wake.clear()
             if len(self._buffer) < READ_AHEAD_SECONDS * self._rate:
                 await self._fill()
             else:
-                self._wake.clear()
                 await self._or_ended(self._wake.wait())
         await self._or_ended(self._over.wait())
 
@@ -120,7 +120,8 @@ class Player:
         if self._fading:
             out = _faded(out, round(FADE_SECONDS * rate))
             self._buffer, self._eof = NOTHING, True
-        self._wake.set()
+        if len(self._buffer) < READ_AHEAD_SECONDS * rate:
+            self._wake.set()
         if self.finished:
             # Over when this frame's time is, not when the frame is made.
             asyncio.get_running_loop().call_later(FRAME_SECONDS, self._over.set)
@@ -176,10 +177,12 @@ class Mixer:
             player.fade_out()
             player.close()
 
-    def pull(self, rate: int) -> Samples:
-        """The next 20 ms at `rate`."""
+    def pull(self, rate: int) -> Samples | None:
+        """The next 20 ms at `rate`; None for silence."""
         n = round(FRAME_SECONDS * rate)
         self.rate = rate
+        if not self._players:
+            return None
         alone = any(p.alone for p in self._players)
         mixed = np.zeros(n, np.int32)
         for player in self._players:
