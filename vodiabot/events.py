@@ -68,7 +68,15 @@ class CallChanged(CallEvent, frozen=True, kw_only=True):
 
     what: str
     """`held`, `resumed` (by us), `held_by_remote`, `resumed_by_remote`, `remote` (name or number), `early_media`,
-    `recording`, `media_lost`, `media_back`, `transfer_refused`."""
+    `recording`, `media_lost`, `media_back`, `transfer_refused`, `far_side_silent`, `far_side_heard`."""
+
+
+class CallSilent(CallEvent, frozen=True, kw_only=True):
+    """The call is up and nobody is on hold, but no audio of the other side comes: one-way audio. Told once until audio
+    comes again; `CallChanged` tells both."""
+
+    seconds: float
+    """For so long no audio packet came that should have."""
 
 
 class CallEnded(CallEvent, frozen=True, kw_only=True):

@@ -16,11 +16,12 @@ import structlog
 import trio
 
 from ..errors import CallEnded, ConnectionLost, IllegalMove, MediaError, TransferFailed, VodiabotError
-from ..ports import CommandPort, DtmfReceived, MediaLeg
+from ..ports import CommandPort, DtmfReceived, FarSideHeard, FarSideSilent, MediaLeg
 from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import Dialog
 from .media_worker import MediaWorker, news_of
+from .one_way import OneWay
 from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketBack, SocketLost
 
 QUEUE = 1000
@@ -95,6 +96,7 @@ class Leg:
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
+        self._one_way = OneWay()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
         self._sending = trio.CancelScope()
@@ -131,6 +133,8 @@ class Leg:
     def _media_event(self, event: object) -> None:
         if isinstance(event, DtmfReceived):
             self._digit(event.digit)
+        elif isinstance(event, FarSideSilent | FarSideHeard):
+            self.post(event)
         elif (news := news_of(event)) is not None:
             self.post(News(news))
 
@@ -172,11 +176,12 @@ class Leg:
                 linger = trio.current_time() + LINGER
             if self.dialog.ended and self.dialog.deadline is None and self._nothing_queued():
                 break
-            with trio.move_on_at(min(self._deadline(), linger)):
+            with trio.move_on_at(min(self._deadline(), self._one_way.deadline, linger)):
                 self._handle(await self._take.receive())
                 continue
             if trio.current_time() >= self._deadline():
                 self._act(self.dialog.tick)
+            self._judge_silence()
         self._out_put.close()
         self._sending.deadline = trio.current_time() + LAST_WORDS
         self._media_worker.finish()
@@ -195,6 +200,8 @@ class Leg:
                 self._act(lambda now: self.dialog.entry(entry, now))
             case News(news):
                 self._act(lambda now: self.dialog.media(news, now))
+            case FarSideSilent() | FarSideHeard():
+                self._judge_silence(item)
             case SocketLost():
                 self._act(self.dialog.socket_lost)
             case SocketBack():
@@ -231,6 +238,17 @@ class Leg:
     def _act(self, feed: Callable[[float], list[steps.Step]]) -> None:
         for step in feed(trio.current_time()):
             self._carry_out(step)
+        self._judge_silence()
+
+    def _judge_silence(self, news: FarSideSilent | FarSideHeard | None = None) -> None:
+        if news is not None and self.ended is None:
+            self._one_way.hear(news, trio.current_time())
+        up = self.answered is not None and self.ended is None
+        on_hold = self.dialog.held or self.dialog.held_by_remote
+        fact = self._one_way.judge(up and not on_hold, trio.current_time())
+        if fact is not None:
+            self._log.warning("the other side is not heard" if fact.seconds else "the other side is heard again")
+            self._on_fact(self, fact)
 
     # --- out ---------------------------------------------------------------------------------------------------------
 

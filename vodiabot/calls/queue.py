@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from ..ports import FarSideHeard, FarSideSilent
 from ..protocol.messages import CallEntry, Message
 from ..protocol.steps import Intent, MediaNews
 
@@ -87,4 +88,4 @@ class Reconciled:
     present: bool
 
 
-Item = Frame | Entry | News | Asked | SocketLost | SocketBack | SendFailed | Reconciled
+Item = Frame | Entry | News | FarSideSilent | FarSideHeard | Asked | SocketLost | SocketBack | SendFailed | Reconciled

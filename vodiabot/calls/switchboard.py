@@ -24,6 +24,7 @@ from .leg import Leg
 from .limits import DialGuard
 from .matching import Matcher
 from .numbers import normalise
+from .one_way import FarSideChanged, events_of
 from .queue import Entry, Frame, Reconciled, SocketBack, SocketLost
 from .settings import Publish, Route, Settings
 from .view import LegAndCall, dial_error
@@ -299,6 +300,9 @@ class Switchboard:
                 self._tell(call, events.CallAnswered(at=at, call_id=call.id))
             case steps.LegChanged(what=what):
                 self._tell(call, events.CallChanged(at=at, call_id=call.id, what=what))
+            case FarSideChanged():
+                for event in events_of(fact, call.id, at):
+                    self._tell(call, event)
             case steps.LegEnded():
                 self._ended(leg, call, fact)
 

@@ -93,6 +93,12 @@ async def call_changed(call: Call, event: events.CallChanged, bot: Bot, config: 
 
 
 @hookspec
+async def call_silent(call: Call, event: events.CallSilent, bot: Bot, config: Config, log: Log) -> None:
+    """One-way audio: a leg of the bot is up and nobody is on hold, but for `event.seconds` no audio of the other
+    side has come. Once, then only after it was heard again (`call_changed` tells that), before `call_ended`."""
+
+
+@hookspec
 async def call_ended(call: Call, event: events.CallEnded, bot: Bot, config: Config, log: Log) -> None:
     """A leg of the bot is over. Exactly once a call, answered or not, and the last about it."""
 
