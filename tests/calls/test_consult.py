@@ -90,8 +90,10 @@ async def test_a_join_that_is_refused_leaves_both_calls(by: str, autojump_clock:
     async with pair() as both, trio.open_nursery() as nursery:
         if by != "silence":
             nursery.start_soon(after_join, both, lambda: both.refuse(getattr(both, by)))
+        began = trio.current_time()
         with pytest.raises(TransferFailed) as caught:
             await both.second.complete()
+        assert trio.current_time() - began == pytest.approx(10 if by == "silence" else 1, abs=0.1)
         assert (caught.value.to, caught.value.code) == ("47", None if by == "silence" else 603)
         await trio.sleep(0.1)
         assert (both.first.state, both.second.state) == ("held", "up")
