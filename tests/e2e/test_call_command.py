@@ -12,6 +12,7 @@ from .support import NUMBERS, at, loudest_hz, outcome, read_wav, simulator, vodi
 pytestmark = pytest.mark.audio
 
 KEYS = {"answered", "code", "setup_ms", "duration_s", "dtmf_received", "packets_sent", "packets_received", "error"}
+QUALITY = {"mos", "jitter_ms", "loss", "silent_for_s"}
 
 
 @pytest.mark.parametrize("dialect", ["classic", "modern"])
@@ -21,7 +22,10 @@ async def test_a_tone_is_recorded_in_every_codec_and_both_dialects(codec: str, d
         record = ["--record", "r.wav", "--duration", "2", "--codec", codec, "--json"]
         code, out, err = await vodiabot("call", "600", *record, *at(sim.url), cwd=tmp_path)
         assert code == 0, err
-        assert set(outcome(out)) == KEYS
+        assert set(outcome(out)) == KEYS | QUALITY
+        assert (outcome(out)["loss"], err) == (0, "")
+        assert outcome(out)["silent_for_s"] < 1
+        assert outcome(out)["mos"] is None or outcome(out)["mos"] > 3.5
         assert outcome(out)["answered"] is True
         assert outcome(out)["packets_received"] > 50
         assert sim.snapshot()["legs"] == []
@@ -57,6 +61,19 @@ def _find(heard: np.ndarray, wanted: np.ndarray) -> tuple[int, float]:
     at = int(np.correlate(heard, wanted, "valid").argmax())
     back = heard[at : at + len(wanted)]
     return at, float(np.dot(back, wanted) / np.sqrt(np.dot(back, back) * np.dot(wanted, wanted)))
+
+
+@pytest.mark.parametrize("seconds", ["2", "7"])
+async def test_one_way_audio_is_told(seconds: str, tmp_path: Path) -> None:
+    async with simulator() as sim:
+        code, out, err = await vodiabot(
+            "call", NUMBERS["silent"], "--duration", seconds, "--json", *at(sim.url), cwd=tmp_path
+        )
+    assert code == 0, err
+    assert (outcome(out)["packets_received"], outcome(out)["loss"]) == (0, None)
+    assert outcome(out)["silent_for_s"] >= int(seconds) - 1
+    [line] = err.splitlines()
+    assert "nothing was heard of the other side" in line
 
 
 async def test_digits_are_heard_by_the_pbx(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ..bot import Bot
 from ..calls import Call
 from ..config import Config
 from ..errors import Busy, CallEnded, DialError, NoAnswer, Rejected, VodiabotError
+from ..events import CallSilent
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
 
@@ -44,6 +45,18 @@ class Outcome:
     packets_sent: int = 0
     packets_received: int = 0
     error: str | None = None
+    mos: float | None = None
+    """Estimated, of what we heard: 1 to 4.5."""
+    jitter_ms: float | None = None
+    loss: float | None = None
+    """Part of the other side's packets that did not come, 0 to 1."""
+    silent_for_s: float | None = None
+    """At the end of the call, since the last packet of the other side."""
+
+
+NOTHING_HEARD = "nothing was heard of the other side"
+HEARD_BY_NOW = 1.0
+"""Seconds of a call after which it is strange that not one packet has come."""
 
 
 async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
@@ -81,7 +94,7 @@ async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
         async with bot.dial_by_hand(wishes.to, timeout=wishes.timeout) as living:
             outcome.answered, outcome.code = True, 200
             outcome.setup_ms = round((monotonic() - began) * 1000)
-            await _talk(living, wishes, outcome)
+            await _talk(bot, living, wishes, outcome)
     except DialError as exc:
         outcome.code, outcome.error = _code_of(exc), str(exc)
     except VodiabotError as exc:
@@ -91,14 +104,18 @@ async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
             _count(living, outcome)
 
 
-async def _talk(living: Call, wishes: Wishes, outcome: Outcome) -> None:
+async def _talk(bot: Bot, living: Call, wishes: Wishes, outcome: Outcome) -> None:
     """Everything at once, until the duration is over, the other side hangs up, or all that was wished is done."""
+    began, silence = monotonic(), trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_listen_for_digits, living, outcome)
+        nursery.start_soon(_listen_for_silence, bot, living, silence)
         nursery.start_soon(_until_ended, living, nursery.cancel_scope)
         with trio.move_on_after(seconds(wishes.duration)):
             await _speak_and_record(living, wishes, outcome)
         nursery.cancel_scope.cancel()
+    if not silence.is_set() and not living.stats().packets_received and monotonic() - began >= HEARD_BY_NOW:
+        say_error(NOTHING_HEARD)
 
 
 async def _speak_and_record(living: Call, wishes: Wishes, outcome: Outcome) -> None:
@@ -125,6 +142,14 @@ async def _listen_for_digits(living: Call, outcome: Outcome) -> None:
         outcome.dtmf_received += digit
 
 
+async def _listen_for_silence(bot: Bot, living: Call, silence: trio.Event) -> None:
+    async with bot.events() as stream:
+        async for event in stream:
+            if isinstance(event, CallSilent) and event.call_id == living.id:
+                say_error(f"{NOTHING_HEARD} for {event.seconds:.0f} s")
+                silence.set()
+
+
 async def _until_ended(living: Call, scope: trio.CancelScope) -> None:
     await living.wait_ended()
     scope.cancel()
@@ -134,6 +159,15 @@ def _count(living: Call, outcome: Outcome) -> None:
     stats = living.stats()
     outcome.packets_sent, outcome.packets_received = stats.packets_sent, stats.packets_received
     outcome.duration_s = round(living.duration, 3)
+    outcome.mos = _rounded(stats.mos, 2)
+    outcome.jitter_ms = None if stats.jitter is None else round(1000 * stats.jitter, 1)
+    sent_to_us = stats.packets_received + stats.packets_lost
+    outcome.loss = round(stats.packets_lost / sent_to_us, 4) if sent_to_us else None
+    outcome.silent_for_s = _rounded(stats.silent_for, 1)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _code_of(exc: DialError) -> int | None:
@@ -156,6 +190,8 @@ def _print(wishes: Wishes, outcome: Outcome, as_json: bool) -> None:
         say(
             f"{wishes.to} answered after {outcome.setup_ms} ms; {outcome.duration_s:.1f} s, "
             f"{outcome.packets_sent} packets sent, {outcome.packets_received} received"
+            + (f" ({outcome.loss:.1%} lost)" if outcome.loss else "")
+            + (f", MOS {outcome.mos:.1f}" if outcome.mos is not None else "")
             + (f", digits heard: {outcome.dtmf_received}" if outcome.dtmf_received else "")
         )
 
