@@ -20,6 +20,9 @@ MAX_DATAGRAM = 2048
 """Bytes; WebRTC keeps its packets below 1500."""
 MAX_BATCH = 64
 """Datagrams read of one socket in one go: a second of one call, so that a flood does not stall the others."""
+SURELY_LAST = 0.008
+"""Seconds: behind a packet of audio that is younger there is hardly another one yet, and if so, the next tick finds it.
+Asking in vain costs as much as reading."""
 SO_TIMESTAMPNS = 35
 """Linux: the kernel tells when a datagram came (asm-generic/socket.h)."""
 _TIMESPEC = struct.Struct("@qq")
@@ -72,6 +75,8 @@ class PolledTransport(asyncio.DatagramTransport):
                 return
             if on_media is not None and data and 128 <= data[0] <= 191:
                 on_media(data, stamp)
+                if not self._reading and now - stamp < SURELY_LAST:
+                    return
             else:
                 self._protocol.datagram_received(data, address)
 

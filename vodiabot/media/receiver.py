@@ -162,8 +162,8 @@ class Receiver:
             if len(self._ready) >= needed:
                 break
             piece = self._piece(self._buffer.next(now, self._ahead), now)
-            if piece is None and not len(self._ready):
-                return None
+            if not len(self._ready) and (piece is None or len(piece) == round(FRAME_SECONDS * self.rate)):
+                return piece  # nearly always
             self._ready = np.concatenate((self._ready, silence(needed) if piece is None else piece))
             needed = round(FRAME_SECONDS * self.rate)
         out, self._ready = self._ready[:needed], self._ready[needed:]
