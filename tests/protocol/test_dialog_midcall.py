@@ -9,7 +9,7 @@ from vodiabot.protocol import steps as s
 from vodiabot.protocol.dialects import Dialect
 from vodiabot.protocol.dialog import State
 
-from .script import CLASSIC, MODERN, answer, calling, offer, up
+from .script import CLASSIC, MODERN, Script, answer, calling, incoming, offer, up
 
 HELD = [
     "Hold call_id=c1 side=caller",
@@ -373,6 +373,44 @@ def test_a_resume_while_the_socket_is_away_keeps_the_connection_that_there_is(di
     leg.dialog.socket_back(leg.now)
     leg.want(s.WantResume())
     assert leg.dialog.state is State.RESUMING
+
+
+def _just_answered(direction: str) -> Script:
+    """The audio is on its way up."""
+    if direction == "incoming":
+        leg = incoming()
+        leg.want(s.WantAnswer())
+        leg.answer_made(1)
+    else:
+        leg = calling()
+        leg.sdp(answer("a1"), code=200)
+    return leg
+
+
+@pytest.mark.parametrize("direction", ["incoming", "outgoing"])
+def test_audio_that_is_on_its_way_up_needs_no_socket(direction: str) -> None:
+    leg = _just_answered(direction)
+    assert leg.socket_lost() == []
+    leg.media_up(1)
+    assert leg.dialog.state is State.UP
+    assert leg.wait(100) == []
+    assert "LegEnded reason=connection_lost" in leg.media_lost(1)
+
+
+def test_audio_that_does_not_come_up_while_the_socket_is_away() -> None:
+    leg = _just_answered("outgoing")
+    leg.socket_lost()
+    assert leg.wait(9.9) == []
+    assert "LegEnded reason=connection_lost" in leg.wait(0.2)
+
+
+def test_the_socket_dies_before_the_answer_is_out() -> None:
+    leg = incoming()
+    leg.want(s.WantAnswer())
+    assert leg.socket_lost() == ["LegEnded reason=connection_lost", "CloseMedia"]
+    leg = calling(MODERN)
+    leg.sdp(offer("first"), code=200)
+    assert leg.socket_lost() == ["LegEnded reason=connection_lost", "CloseMedia"]
 
 
 def test_a_join_that_is_taken_or_refused() -> None:

@@ -214,7 +214,9 @@ def _ring_over(leg: Leg) -> None:
 
 
 def _media_over(leg: Leg) -> None:
-    if leg.state is State.ANSWERING:
+    if not leg.socket_up and leg.state is not State.HELD:
+        leg.hang_up("connection_lost")
+    elif leg.state is State.ANSWERING:
         incoming.failed(leg, "the audio did not come up in time")
     elif leg.state is State.RESUMING:
         midcall.resume_failed(leg, "the audio did not come up in time")
@@ -241,5 +243,13 @@ def socket_lost(leg: Leg) -> None:
         midcall.transfer_unknown(leg)
     elif leg.state is State.RESUMING:
         midcall.resume_failed(leg, "connection lost")
-    if not (leg.answered and leg.media_up):
+    if not (leg.answered and leg.media_up) and not _comes_up(leg):
         leg.end("connection_lost")
+
+
+def _comes_up(leg: Leg) -> bool:
+    """Both sides have answered, and offer and answer have met: the audio needs no socket to come up, or else its time
+    runs out."""
+    answered = leg.answered or (leg.state is State.ANSWERING and leg.answer_sent)
+    met = leg.described_at is not None and leg.ours is None and leg.theirs is None
+    return answered and met and not leg.recovering and "media" in leg.due
