@@ -181,6 +181,22 @@ async def test_music_that_cannot_be_played_is_told_when_it_is_left(tmp_path: Pat
             await _fail_beside(talk, tmp_path / "none.wav")
 
 
+class BrokenSource:
+    """A plugin's own, with a mistake in it."""
+
+    @property
+    def duration(self) -> float:
+        raise ZeroDivisionError
+
+
+async def test_a_broken_source_harms_its_plugin_alone(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        with pytest.raises(ZeroDivisionError):
+            async with talk.call.playing(BrokenSource()):
+                await talk.call.sleep(1)
+        assert talk.call.state == "up"
+
+
 async def test_the_bodys_own_exception_stays_as_it_is_and_stops_the_music(autojump_clock: MockClock) -> None:
     async with talking() as talk:
         with pytest.raises(ZeroDivisionError):

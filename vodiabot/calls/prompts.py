@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 import trio
 
-from ..errors import CallEnded, VodiabotError
+from ..errors import CallEnded
 from .leg import Leg
 
 FRAME = 0.02
@@ -74,7 +74,7 @@ async def play_beside(leg: Leg, play: Callable[[], Awaitable[None]]) -> AsyncIte
     """Plays until the body is left. It runs as a task of the leg's, so the body's exceptions stay as they are; its own
     mistake is raised when the body is left without one."""
     stop, done = trio.CancelScope(), trio.Event()
-    errors: list[VodiabotError] = []
+    errors: list[Exception] = []
 
     async def run() -> None:
         try:
@@ -82,8 +82,8 @@ async def play_beside(leg: Leg, play: Callable[[], Awaitable[None]]) -> AsyncIte
                 await play()
         except CallEnded:
             return
-        except VodiabotError as exc:
-            log.warning("what was to play beside a call does not", call=leg.id, why=str(exc))
+        except Exception as exc:  # noqa: BLE001 - a Source may be a plugin's: it is raised there, and harms no call
+            log.warning("what was to play beside a call does not", call=leg.id, why=repr(exc))
             errors.append(exc)
         finally:
             done.set()
