@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -351,3 +351,31 @@ async def test_wrong_rules_play_nothing(autojump_clock: MockClock) -> None:
         with pytest.raises(UsageError):
             await talk.call.gather(prompt=LONG, allowed="(")
         assert (talk.now, talk.heard) == (0.0, [])
+
+
+schedule = st.lists(st.tuples(st.integers(0, 4), st.sampled_from("123456789")), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedule, st.sampled_from([None, SHORT, Prompt("one second", 1.0)]), st.integers(1, 3), st.integers(1, 3))
+def test_no_digit_is_lost_or_told_twice(
+    presses: list[tuple[int, str]], prompt: Prompt | None, most: int, timeout: int
+) -> None:
+    """Keys fall on the very moments at which prompts end and times run out; entry after entry takes them all."""
+
+    async def press_all(talk: Talk) -> None:
+        peer = talk.bench.wire.peer(talk.end)
+        assert peer is not None
+        for wait, digit in presses:
+            await trio.sleep(wait)
+            peer.on_digit(digit)
+
+    async def main() -> str:
+        async with talking() as talk:
+            talk.nursery.start_soon(press_all, talk)
+            got = ""
+            while talk.now <= sum(wait for wait, _ in presses):
+                got += await talk.call.gather(most, timeout=timeout, prompt=prompt)
+            return got + await talk.call.gather(len(presses) + 1, timeout=0.5)
+
+    assert trio.run(main, clock=MockClock(autojump_threshold=0)) == "".join(digit for _, digit in presses)

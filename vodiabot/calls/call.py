@@ -117,7 +117,8 @@ class Call:
         return self._leg.end.code if self._leg.end else None
 
     def stats(self) -> MediaStats:
-        """Counters of the audio up to now."""
+        """What the audio has done up to now, or did: packets, losses, jitter, delay, round trip, for how long nothing
+        was heard, an estimated MOS. See `ports.MediaStats`. At any time; what was not measured is None."""
         return self._leg.media.stats()
 
     # --- call control ------------------------------------------------------------------------------------------------
