@@ -11,8 +11,8 @@ is still played, and the depth has grown by itself. When something later comes, 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from .rtp import TIMESTAMPS, Unwrapped
 
@@ -24,7 +24,7 @@ FIRST = 0.030
 """Seconds of depth until something is known."""
 WINDOW = 400
 """Packets that the depth is judged by: 8 s."""
-JUDGED_EVERY = 25
+JUDGED_EVERY = 50
 """Packets between two judgements."""
 PLAYED_IN_TIME = 0.98
 """Part of the packets of a window that the depth has to wait for."""
@@ -55,8 +55,7 @@ class Kind(Enum):
     """There is nothing to be played: before the first packet, and in pauses."""
 
 
-@dataclass(frozen=True)
-class Next:
+class Next(NamedTuple):
     """The next piece."""
 
     kind: Kind
@@ -64,11 +63,11 @@ class Next:
     payload_type: int = -1
 
 
+_PLAY = Kind.PLAY
 _CONCEAL, _NOTHING = Next(Kind.CONCEAL), Next(Kind.NOTHING)
 
 
-@dataclass
-class _Waiting:
+class _Waiting(NamedTuple):
     payload_type: int
     payload: bytes
     duration: int
@@ -157,11 +156,9 @@ class JitterBuffer:
         if self._next is None and not self._begin(now):
             return _NOTHING
         assert self._next is not None
-        if self.depth(now, ahead) > TOO_DEEP:
+        if now + ahead - self._next / self.clock - self._base > TOO_DEEP:
             self._skip(now, ahead)
-        if (here := self._take(self._next)) is not None:
-            return here
-        return self._missing(now, ahead)
+        return self._take(self._next) or self._missing(now, ahead)
 
     def _begin(self, now: float) -> bool:
         if not self._packets:
@@ -183,7 +180,7 @@ class JitterBuffer:
             return None
         self._next = at + packet.duration
         self._stood, self._paused = 0, False
-        return Next(Kind.PLAY, packet.payload, packet.payload_type)
+        return Next(_PLAY, packet.payload, packet.payload_type)
 
     def _missing(self, now: float, ahead: float) -> Next:
         assert self._next is not None

@@ -110,6 +110,8 @@ class Leg:
         self._told_up: set[int] = set()
         self._early: list[tuple[int, IceCandidate]] = []
         self._sending = True
+        self.may_send = False
+        """See `stream.StreamOwner`: kept, since it is asked with each packet."""
         self._closed = False
         self._negotiating = asyncio.Lock()
         self._dialling = asyncio.Lock()
@@ -201,6 +203,7 @@ class Leg:
         stream = self._counted[1]
         if peer is self._active and stream is not None and peer.negotiated is not None:
             stream.renegotiated(peer.negotiated)
+        self._set_gate()
 
     def _begin_stream(self, peer: Peer) -> None:
         assert peer.negotiated is not None
@@ -210,6 +213,7 @@ class Leg:
         self._counted = (self._counted[0], stream)
         self._streaming.set()
         self._silent_since = stream.began
+        self._set_gate()
         self._pacer.add(stream)
 
     def _end_stream(self) -> None:
@@ -230,10 +234,6 @@ class Leg:
         self._retire(peer)
 
     # --- what the stream asks and tells: see `stream.StreamOwner` ---
-
-    @property
-    def may_send(self) -> bool:
-        return self._sending and self._active is not None and self._active.may_send
 
     def pull(self, rate: int) -> Samples | None:
         """All that is to be heard by the other side."""
@@ -283,7 +283,11 @@ class Leg:
 
     def set_sending(self, sending: bool) -> None:
         self._sending = sending
+        self._set_gate()
         self._silent_since = asyncio.get_running_loop().time()  # on hold nobody has to be heard
+
+    def _set_gate(self) -> None:
+        self.may_send = self._sending and self._active is not None and self._active.may_send
 
     def set_muted(self, muted: bool) -> None:
         self._mixer.muted = muted

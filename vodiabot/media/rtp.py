@@ -72,6 +72,9 @@ class Unwrapped:
 
     def __call__(self, value: int) -> int:
         """The value that is nearest to the last one."""
-        last = self._last
-        self._last = value if last is None else last + signed(value - last, self._modulus)
-        return self._last
+        last, modulus = self._last, self._modulus
+        if last is not None:
+            half = modulus >> 1
+            value = last + (value - last + half) % modulus - half  # as `signed`
+        self._last = value
+        return value

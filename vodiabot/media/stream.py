@@ -42,9 +42,8 @@ class Negotiated:
 class StreamOwner(Protocol):
     """What a stream asks and tells."""
 
-    @property
-    def may_send(self) -> bool:
-        """False: nothing at all is sent (a hold)."""
+    may_send: bool
+    """False: nothing at all is sent (a hold)."""
 
     def pull(self, rate: int) -> Samples | None:
         """The next 20 ms to be sent; None for silence."""

@@ -11,7 +11,6 @@ from typing import Any
 import pylibsrtp
 
 from .datagrams import OnMedia, PolledTransport
-from .rtp import is_rtcp
 
 COMPONENT = 1
 """RTP and RTCP are multiplexed: there is no other."""
@@ -25,6 +24,9 @@ class Wire:
         self._ice = dtls.transport._connection
         self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
         self._polled: PolledTransport | None = None
+        self._pair: Any = None
+        self._transport: Any = None
+        self._address: Any = None
         self._started = False
         self.undecipherable = 0
         """Datagrams that SRTP refused: of another key, or replayed."""
@@ -50,15 +52,14 @@ class Wire:
             transport.on_media = None
         if self._polled is not None:
             self._polled.read_again()
-            self._polled = None
+        self._polled = self._pair = self._transport = None
 
     def poll(self) -> None:
         """Read what has come."""
-        transport = self._nominated()
-        if transport is not self._polled:
-            self._change(transport)
-        if transport is not None:
-            transport.poll()
+        if self._ice._nominated.get(COMPONENT) is not self._pair:
+            self._change()
+        if self._polled is not None:
+            self._polled.poll()
 
     def send(self, packet: bytes) -> None:
         """Encrypt and send one RTP packet; lost if there is no way just now."""
@@ -71,26 +72,28 @@ class Wire:
     # --- the way --------------------------------------------------------------------------------------------------
 
     def _send(self, data: bytes) -> None:
-        pair = self._ice._nominated.get(COMPONENT)
-        if pair is not None:
-            pair.protocol.transport.sendto(data, pair.remote_addr)
+        if self._ice._nominated.get(COMPONENT) is not self._pair:
+            self._change()
+        if self._pair is not None:
+            self._transport.sendto(data, self._address)
 
     def _transports(self) -> list[PolledTransport]:
         found = [getattr(protocol, "transport", None) for protocol in self._ice._protocols]
         return [transport for transport in found if isinstance(transport, PolledTransport)]
 
-    def _nominated(self) -> PolledTransport | None:
-        """The socket of the pair in use; None if that is a TURN server's, which comes by itself."""
-        pair = self._ice._nominated.get(COMPONENT)
-        transport = pair.protocol.transport if pair is not None else None
-        return transport if isinstance(transport, PolledTransport) else None
-
-    def _change(self, transport: PolledTransport | None) -> None:
+    def _change(self) -> None:
+        """Another pair is in use, the first one at the beginning. Only its socket is polled; what comes by a TURN server
+        comes by itself."""
+        if not self._started:
+            return
         if self._polled is not None:
             self._polled.read_again()
-        self._polled = transport
-        if transport is not None:
-            transport.poll_only()
+        pair = self._pair = self._ice._nominated.get(COMPONENT)
+        self._transport = pair.protocol.transport if pair is not None else None
+        self._address = pair.remote_addr if pair is not None else None
+        self._polled = self._transport if isinstance(self._transport, PolledTransport) else None
+        if self._polled is not None:
+            self._polled.poll_only()
 
     def _relayed(self, data: bytes, component: int) -> None:
         """What came by way of a TURN server, and what is not SRTP."""
@@ -104,8 +107,10 @@ class Wire:
         return asyncio.get_running_loop().time()
 
     def _datagram(self, data: bytes, arrival: float) -> None:
+        if len(data) < 12:
+            return
         try:
-            if is_rtcp(data):
+            if 192 <= data[1] <= 223:  # as `rtp.is_rtcp`
                 self._on_rtcp(self._unprotect_rtcp(data), arrival)
             else:
                 self._on_rtp(self._unprotect(data), arrival)
