@@ -139,6 +139,20 @@ async def test_a_list_is_a_playlist(autojump_clock: MockClock) -> None:
         assert [(played.source, played.gain) for played in talk.end.heard] == [(LONG, -6), (SHORT, -6)]  # type: ignore[attr-defined]
 
 
+async def test_only_the_beginning_is_faded_in(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    fades: list[tuple[float, float]] = []
+
+    async def play(source: object, *, gain: float, fade_in: float, fade_out: float) -> None:
+        fades.append((fade_in, fade_out))
+        await trio.sleep(1)
+
+    async with talking() as talk:
+        monkeypatch.setattr(leg_of(talk), "play", play)
+        with trio.move_on_after(3.5):
+            await talk.call.play([LONG, SHORT], fade_in=0.3, fade_out=0.7, loop=True)
+    assert fades == [(0.3, 0.7), (0.0, 0.7), (0.0, 0.7), (0.0, 0.7)]
+
+
 async def test_a_loop_goes_on_until_it_is_cancelled(autojump_clock: MockClock) -> None:
     async with talking() as talk:
         with trio.move_on_after(5):

@@ -315,6 +315,14 @@ async def test_a_late_terminator_is_left_out_once_and_not_for_long(autojump_cloc
         assert talk.now == 4.5
 
 
+async def test_a_terminator_after_one_that_ended_an_entry_is_meant(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        talk.press(1.0, "12##")
+        assert await talk.call.gather(4) == "12"
+        assert await talk.call.gather(timeout=9) == ""
+        assert talk.now == 1.0
+
+
 @pytest.mark.parametrize("prompt", [None, LONG, SHORT])
 async def test_the_call_ends_meanwhile(prompt: Prompt | None, autojump_clock: MockClock) -> None:
     async with talking() as talk:

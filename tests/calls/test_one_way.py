@@ -102,8 +102,11 @@ def test_it_is_told_in_turns_and_never_on_hold(steps: list[tuple[int, str]]) -> 
         assert len(kinds) % 2 == (last == "silent"), "in the end it is known how things are"
 
 
-def test_the_fact_is_frozen() -> None:
-    assert FarSideChanged(seconds=5.0) == FarSideChanged(seconds=5.0)
+def test_how_long_is_long_is_the_medias_to_say() -> None:
+    one_way = OneWay()
+    one_way.judge(True, 0.0)
+    one_way.hear(FarSideSilent(2.0), 20.0)
+    assert one_way.judge(True, 20.0) == FarSideChanged(seconds=2.0)
 
 
 # --- the flow --------------------------------------------------------------------------------------------------------
