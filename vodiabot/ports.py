@@ -175,8 +175,9 @@ class MediaAudio(Protocol):
 
     rate: int
     """Hz, both ways."""
-    lost_in: int
-    """Frames of the other side that were dropped because `receive` was not called in time: the oldest go first."""
+    @property
+    def lost_in(self) -> int:
+        """Frames of the other side that were dropped because `receive` was not called in time: the oldest go first."""
 
     async def receive(self) -> bytes:
         """The next frame of the other side: one each 20 ms, silence where nothing came. Raises trio.EndOfChannel when

@@ -31,8 +31,7 @@ def promises(engine: MediaEngine, leg: BridgedLeg) -> tuple[MediaPort, MediaLeg]
     return engine, leg
 
 
-@pytest.mark.parametrize("use_uvloop", [False, True])
-async def test_a_result_and_an_error_come_over(use_uvloop: bool) -> None:
+async def test_a_result_and_an_error_come_over() -> None:
     async def right() -> str:
         await asyncio.sleep(0)
         return threading.current_thread().name
@@ -40,7 +39,7 @@ async def test_a_result_and_an_error_come_over(use_uvloop: bool) -> None:
     async def wrong() -> None:
         raise ValueError("there")
 
-    async with open_media(use_uvloop=use_uvloop) as engine:
+    async with open_media() as engine:
         assert await engine._loop.run(right) == "vodiabot-media"
         with pytest.raises(ValueError, match="there"):
             await engine._loop.run(wrong)

@@ -25,7 +25,7 @@ from ..errors import CallEnded, MediaError, UsageError
 from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaLeg, MediaStats, Recording
 from .audio import codec_names
 from .conference import Conference
-from .datagrams import MediaLoop, MediaUvLoop
+from .datagrams import MediaLoop
 from .door import Door
 from .ice import ice_servers_of
 from .leg import Description, Leg
@@ -95,8 +95,7 @@ class _Job(Generic[T]):
 class _Loop:
     """An asyncio loop in a thread of its own, what runs on it, and the threads that read and write files for it."""
 
-    def __init__(self, *, use_uvloop: bool) -> None:
-        self._use_uvloop = use_uvloop
+    def __init__(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self.files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="vodiabot-files")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,8 +113,7 @@ class _Loop:
 
     def _main(self) -> None:
         try:
-            factory = MediaUvLoop if self._use_uvloop else MediaLoop
-            with asyncio.Runner(loop_factory=factory) as runner:
+            with asyncio.Runner(loop_factory=MediaLoop) as runner:
                 runner.run(self._serve())
         except Exception:
             logger.exception("the media loop died")
@@ -480,21 +478,19 @@ async def open_media(
     codecs: Sequence[str] = DEFAULT_CODECS,
     ice_servers: Sequence[str] = (),
     max_legs: int | None = None,
-    use_uvloop: bool = False,
     switch_interval: float | None = None,
 ) -> AsyncIterator[MediaEngine]:
     """The media engine for as long as the body runs; afterwards no thread, task, socket or peer connection is
     left.
 
     `codecs`: in order of preference. `ice_servers`: `stun:host:port`, `turn:user:password@host:port`.
-    `max_legs`: how many `open` gives at a time. `use_uvloop`: no gain with aiortc's own sender and receiver
-    (AIORTC.md), so off. `switch_interval`: seconds for `sys.setswitchinterval` meanwhile; 0.0005 shortens the
-    gaps in the audio that a plugin makes which computes in pure Python. It holds for the whole process, so it
-    is the caller's decision. Raises UsageError for a wrong codec or server.
+    `max_legs`: how many `open` gives at a time. `switch_interval`: seconds for `sys.setswitchinterval` meanwhile;
+    0.0005 shortens the gaps in the audio that a plugin makes which computes in pure Python. It holds for the whole
+    process, so it is the caller's decision. Raises UsageError for a wrong codec or server.
     """
     options = PeerOptions(codec_names(codecs), ice_servers_of(ice_servers))
     before = sys.getswitchinterval()
-    loop = _Loop(use_uvloop=use_uvloop)
+    loop = _Loop()
     engine = MediaEngine(loop, options, max_legs)
     try:
         if switch_interval is not None:

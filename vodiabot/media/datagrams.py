@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import uvloop
-
 MAX_DATAGRAM = 2048
 """Bytes; WebRTC keeps its packets below 1500."""
 MAX_BATCH = 64
@@ -137,8 +135,10 @@ def _swapped(received: tuple[bytes, Any], now: float) -> tuple[bytes, float, Any
     return received[0], now, received[1]
 
 
-class _PolledDatagrams(asyncio.AbstractEventLoop):
-    """What makes an asyncio loop give out `PolledTransport`s: for the one way in which aioice asks for sockets."""
+class MediaLoop(asyncio.SelectorEventLoop):
+    """asyncio's own loop, which gives out `PolledTransport`s for the one way in which aioice asks for sockets.
+
+    uvloop in its place was measured and gains nothing: little is left for a loop to do."""
 
     async def create_datagram_endpoint(
         self, protocol_factory: Any, local_addr: Any = None, remote_addr: Any = None, **options: Any
@@ -164,10 +164,3 @@ def _bound(address: tuple[str, int]) -> socket.socket:
         raise
     return sock
 
-
-class MediaLoop(_PolledDatagrams, asyncio.SelectorEventLoop):
-    """asyncio's own loop with sockets to be read in batches."""
-
-
-class MediaUvLoop(_PolledDatagrams, uvloop.Loop):
-    """uvloop likewise."""

@@ -336,8 +336,8 @@ def write_local(text: str, *, session_id: int, version: int, offer: RemoteSdp | 
 
 
 def _added(offer: RemoteSdp | None, clocks: set[int]) -> dict[int, str]:
-    """What aiortc does not know and we do: telephone-events at the clock rates of our codecs. An answer has only what the
-    offer had, by its numbers.
+    """What aiortc does not know and we do: telephone-events at the clock rates of our codecs. An answer has only what
+    the offer had, by its numbers.
 
     Comfort noise is understood where it comes, and not asked for: with it, browsers take pauses, music and tones for
     noise and send that in their place."""

@@ -82,8 +82,8 @@ class Wire:
         return [transport for transport in found if isinstance(transport, PolledTransport)]
 
     def _change(self) -> None:
-        """Another pair is in use, the first one at the beginning. Only its socket is polled; what comes by a TURN server
-        comes by itself."""
+        """Another pair is in use, the first one at the beginning. Only its socket is polled; what comes by a TURN
+        server comes by itself."""
         if not self._started:
             return
         if self._polled is not None:
