@@ -7,6 +7,7 @@ import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,64 +15,66 @@ from hypothesis import strategies as st
 
 from vodiabot.errors import SourceError
 from vodiabot.media.audio import to_int16
-from vodiabot.media.sinks import MAX_LATE_BLOCKS, Recorder, Timeline, WavWriter
+from vodiabot.media.sinks import Recorder, open_writer
+from vodiabot.media.sinks.files import WavWriter
+from vodiabot.media.sinks.recorder import Lane
 
-from .helpers import read_wav, sine
+from .helpers import loudest_hz, read_wav, sine
 
 BLOCK = 0.02
 
 
+def lane(rate: int = 8000) -> Lane:
+    return Lane(rate)
+
+
+def block(value: int, rate: int = 8000) -> np.ndarray:  # type: ignore[type-arg]
+    return np.full(round(BLOCK * rate), value, np.int16)
+
+
 def test_blocks_in_a_row_have_no_gaps() -> None:
-    line = Timeline()
-    assert line.gap(0, 0.25, 1, 77.0) == pytest.approx(0.25)  # our clock says where the first one stands
-    for i in range(1, 50):
-        assert line.gap(0.25 + i * BLOCK, 0.25 + i * BLOCK, 1, 77.0 + i * BLOCK) == pytest.approx(0, abs=1e-9)
+    it = lane()
+    for i in range(50):
+        it.put(block(i + 1), 8000, i * BLOCK)
+    assert it.end == 8000
+    assert list(it.take(8000)) == [i + 1 for i in range(50) for _ in range(160)]
 
 
-def test_a_lost_block_leaves_its_gap() -> None:
-    line = Timeline()
-    line.gap(0, 0, 1, 5.0)
-    assert line.gap(BLOCK, 0.1, 1, 5.0 + 3 * BLOCK) == pytest.approx(2 * BLOCK)
+def test_what_did_not_come_is_silence() -> None:
+    it = lane()
+    it.put(block(5), 8000, 0.0)
+    it.put(block(6), 8000, 1.0)
+    samples = it.take(it.end)
+    assert len(samples) == 8160
+    assert list(samples[:160]) == [5] * 160
+    assert not samples[160:8000].any()
+    assert list(samples[8000:]) == [6] * 160
 
 
-def test_another_stream_has_another_clock() -> None:
-    line = Timeline()
-    line.gap(0, 0, 1, 5.0)
-    assert line.gap(BLOCK, 1.0, 2, 9999.0) == pytest.approx(1 - BLOCK)
+def test_a_tick_that_is_a_little_off_makes_no_gap_and_no_overlap() -> None:
+    it = lane()
+    for i, off in enumerate((0, 0.004, -0.004, 0.009, -0.009)):
+        it.put(block(9), 8000, i * BLOCK + off)
+    assert it.end == 5 * 160
 
 
-def test_a_clock_that_leaps_begins_anew() -> None:
-    line = Timeline()
-    line.gap(0, 0, 1, 5.0)
-    assert line.gap(BLOCK, BLOCK, 1, 50_000.0) == pytest.approx(0)
-    assert line.gap(2 * BLOCK, 2 * BLOCK, 1, 50_000.0 + BLOCK) == pytest.approx(0, abs=1e-9)
+def test_what_is_taken_is_gone_and_what_is_not_there_yet_is_silence() -> None:
+    it = lane()
+    it.put(block(3), 8000, 0.0)
+    assert list(it.take(100)) == [3] * 100
+    assert list(it.take(200)) == [3] * 60 + [0] * 40
+    assert list(it.take(200)) == []
 
 
-def test_what_comes_after_its_time_was_filled_is_left_out() -> None:
-    line = Timeline()
-    line.gap(0, 0, 1, 5.0)
-    assert [line.gap(3.0, 3.0, 1, 5.0 + i * BLOCK) for i in range(1, 4)] == [None] * 3
-    assert line.gap(3.0, 3.1, 1, 8.05) == pytest.approx(0.05)
-
-
-def test_a_clock_that_goes_back_for_good_is_believed() -> None:
-    line = Timeline()
-    line.gap(0, 0, 1, 500.0)
-    gaps = [line.gap(1.0, 1.0, 1, i * BLOCK) for i in range(MAX_LATE_BLOCKS + 1)]
-    assert gaps[:-1] == [None] * MAX_LATE_BLOCKS
-    assert gaps[-1] == pytest.approx(0)
-
-
-@given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 5), st.integers(0, 2)), max_size=40))
-def test_no_clock_makes_a_recording_longer_than_its_time(blocks: list[tuple[float, float, int]]) -> None:
-    line, end, now = Timeline(), 0.0, 0.0
-    for time, step, stream in blocks:
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 300)), max_size=30))
+def test_a_lane_is_as_long_as_its_time(steps: list[tuple[float, int]]) -> None:
+    it, now, taken = lane(), 0.0, 0
+    for step, take in steps:
         now += step
-        gap = line.gap(end, now, stream, time)
-        if gap is not None:
-            assert gap >= 0
-            end += gap + BLOCK
-        assert end <= now + 0.5 + BLOCK * len(blocks) + 1e-6
+        it.put(block(7), 8000, now)
+        taken += len(it.take(taken + take))
+        assert it.end >= taken
+        assert it.end <= round(now * 8000) + 160 * (len(steps) + 2)
 
 
 # --- the file -----------------------------------------------------------------------------------------------
@@ -92,22 +95,27 @@ def test_the_header_is_right_after_each_write(tmp_path: Path) -> None:
 
 
 def recording(path: Path, feed, **options):  # type: ignore[no-untyped-def]
-    """Run a recorder on an asyncio loop while `feed(recorder)` runs."""
+    """Run a recorder on an asyncio loop while `feed(recorder, now)` runs."""
 
     async def main():  # type: ignore[no-untyped-def]
         with ThreadPoolExecutor(1) as threads:
             recorder = Recorder(path, 8000, threads, **options)
             run = asyncio.ensure_future(recorder.run())
-            await feed(recorder)
+            await asyncio.sleep(0)
+            await feed(recorder, asyncio.get_running_loop().time())
             return await run
 
     return asyncio.run(main())
 
 
+def pcm(hz: float, rate: int, amplitude: float = 0.5) -> np.ndarray:  # type: ignore[type-arg]
+    return to_int16(sine(hz, BLOCK, rate, amplitude) * 32767)
+
+
 def test_max_seconds_to_the_sample(tmp_path: Path) -> None:
-    async def feed(recorder: Recorder) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
         for i in range(60):
-            recorder.push(to_int16(sine(440, BLOCK, 48000) * 32767), 48000, 1, i * BLOCK)
+            recorder.push(pcm(440, 16000), 16000, now + i * BLOCK)
 
     result = recording(tmp_path / "x.wav", feed, max_seconds=1.0)
     assert (result.duration, result.stopped_by) == (1.0, "max_seconds")
@@ -115,20 +123,24 @@ def test_max_seconds_to_the_sample(tmp_path: Path) -> None:
 
 
 def test_silence_counts_from_the_last_sound(tmp_path: Path) -> None:
-    async def feed(recorder: Recorder) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
         for i in range(100):
-            loud = i < 40
-            recorder.push(
-                to_int16(sine(440, BLOCK, 8000, 0.3 if loud else 0.001) * 32767), 8000, 1, i * BLOCK
-            )
+            recorder.push(pcm(440, 8000, 0.3 if i < 40 else 0.001), 8000, now + i * BLOCK)
 
     result = recording(tmp_path / "x.wav", feed, silence=0.5)
     assert result.stopped_by == "silence"
     assert result.duration == pytest.approx(1.3, abs=0.03)
 
 
+def test_a_far_side_that_sends_nothing_is_silent_too(tmp_path: Path) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
+        return
+
+    assert recording(tmp_path / "x.wav", feed, silence=0.3).stopped_by == "silence"
+
+
 def test_only_the_digits_asked_for_stop_it(tmp_path: Path) -> None:
-    async def feed(recorder: Recorder) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
         recorder.digit("1")
         recorder.digit("#")
         recorder.stop("ended")
@@ -136,9 +148,70 @@ def test_only_the_digits_asked_for_stop_it(tmp_path: Path) -> None:
     assert recording(tmp_path / "x.wav", feed, stop_on="*#").stopped_by == "digit"
 
 
+def test_both_sides_lie_as_they_were_in_the_call(tmp_path: Path) -> None:
+    """The other side from 0.2 s on at 400 Hz, we from 0.6 s on at 900 Hz."""
+
+    async def feed(recorder: Recorder, now: float) -> None:
+        for i in range(50):
+            if i >= 10:
+                recorder.push(pcm(400, 8000), 8000, now + i * BLOCK)
+            if i >= 30:
+                recorder.push_sent(pcm(900, 16000), 16000, now + i * BLOCK)
+
+    result = recording(tmp_path / "x.wav", feed, stereo=True, max_seconds=1.0)
+    with wave.open(str(result.path)) as file:
+        assert (file.getnchannels(), file.getnframes()) == (2, 8000)
+        both = np.frombuffer(file.readframes(8000), np.int16).reshape(-1, 2)
+    left, right = both[:, 0].astype(float), both[:, 1].astype(float)
+    assert np.abs(left[: 8000 // 5 - 160]).max() < 50 < np.abs(left[8000 // 5 + 160 :]).max()
+    assert np.abs(right[: 8000 * 6 // 10 - 160]).max() < 50 < np.abs(right[8000 * 6 // 10 + 160 :]).max()
+    assert loudest_hz(left[2000:], 8000) == pytest.approx(400, abs=3)
+    assert loudest_hz(right[5500:], 8000) == pytest.approx(900, abs=3)
+
+
+@pytest.mark.parametrize("ending", [".ogg", ".opus"])
+def test_opus_files(ending: str, tmp_path: Path) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
+        for i in range(100):
+            recorder.push(pcm(700, 8000), 8000, now + i * BLOCK)
+            recorder.push_sent(pcm(300, 8000), 8000, now + i * BLOCK)
+
+    result = recording(tmp_path / f"x{ending}", feed, stereo=True, max_seconds=2.0)
+    with av.open(str(result.path)) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    both = np.concatenate(frames, axis=1)
+    assert both.shape[0] == 2
+    assert both.shape[1] == pytest.approx(96000, abs=4800)
+    assert loudest_hz(both[0][10000:80000], 48000) == pytest.approx(700, abs=3)
+    assert loudest_hz(both[1][10000:80000], 48000) == pytest.approx(300, abs=3)
+
+
+def test_an_opus_file_plays_up_to_the_last_page(tmp_path: Path) -> None:
+    """As after the death of the process: nobody closes it."""
+    writer = open_writer(tmp_path / "x.ogg", 16000, 1)
+    for _ in range(20):
+        writer.write(to_int16(sine(700, 0.5, 16000) * 32767))
+    copy = tmp_path / "copy.ogg"
+    copy.write_bytes((tmp_path / "x.ogg").read_bytes())
+    with av.open(str(copy)) as container:
+        seconds = sum(frame.samples for frame in container.decode(audio=0)) / 48000
+    assert seconds > 8.0
+    writer.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("name", ["x.wav", "x.ogg"])
+def test_a_folder_that_is_not_there_is_a_source_error(name: str, tmp_path: Path) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
+        return
+
+    with pytest.raises(SourceError, match=name):
+        recording(tmp_path / "no" / name, feed)
+
+
 def test_a_full_disk_is_a_source_error(tmp_path: Path) -> None:
-    async def feed(recorder: Recorder) -> None:
-        recorder.push(np.zeros(8000, np.int16), 8000, 1, 0.0)
+    async def feed(recorder: Recorder, now: float) -> None:
+        recorder.push(np.zeros(160, np.int16), 8000, now)
 
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
@@ -149,12 +222,12 @@ def test_a_full_disk_is_a_source_error(tmp_path: Path) -> None:
 def test_a_disk_that_stalls_ends_the_recording_and_not_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vodiabot.media.sinks.MAX_BEHIND_SECONDS", 1.0)
+    monkeypatch.setattr("vodiabot.media.sinks.recorder.MAX_BEHIND_SECONDS", 1.0)
 
-    async def feed(recorder: Recorder) -> None:
+    async def feed(recorder: Recorder, now: float) -> None:
         for i in range(200):
-            recorder.push(np.full(160, 99, np.int16), 8000, 1, i * BLOCK)
-        assert sum(map(len, recorder._pending)) <= 8000 + 320
+            recorder.push(np.full(160, 99, np.int16), 8000, now + i * BLOCK)
+        assert recorder._heard.end <= 8000 + 320
 
     with pytest.raises(SourceError, match="slow"):
         recording(tmp_path / "x.wav", feed)

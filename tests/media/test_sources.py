@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vodiabot.errors import SourceError
 from vodiabot.media.audio import Samples
-from vodiabot.media.sources import AtRate, FileSource, Reader, Sequence, as_source, silence_for, tone
+from vodiabot.media.sources import AtRate, FileSource, Playlist, Reader, as_source, silence_for, tone
 
 from .helpers import level, loudest_hz, sine, strength, write_wav
 
@@ -111,7 +111,7 @@ def test_what_is_no_sound_is_named(content: bytes, tmp_path: Path) -> None:
         at_rate(path, 8000)
 
 
-@pytest.mark.parametrize("name", ["missing.wav", "http://localhost/x.wav", "concat:a|b", "pipe:0"])
+@pytest.mark.parametrize("name", ["missing.wav", "ftp://localhost/x.wav", "concat:a|b", "pipe:0"])
 def test_names_are_only_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError, match=r"No such file"):
@@ -152,7 +152,7 @@ def test_a_tone_without_end_goes_on() -> None:
 
 def test_one_after_the_other_whatever_their_rates(tmp_path: Path) -> None:
     write_wav(tmp_path / "x.wav", [sine(1500, 0.5, 44100)], 44100)
-    source = Sequence((tone(500, 0.5), silence_for(0.25), FileSource(tmp_path / "x.wav")))
+    source = Playlist((tone(500, 0.5), silence_for(0.25), FileSource(tmp_path / "x.wav")))
     for _ in range(2):  # a source can be opened again
         samples = everything(source.open(8000))
         assert len(samples) == pytest.approx(10000, abs=3)

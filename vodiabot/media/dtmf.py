@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from .audio import NOTHING, Samples
-from .sources import Sequence, Source, Tone, silence_for
+from .sources import Playlist, Source, Tone, silence_for
 
 ROWS = (697.0, 770.0, 852.0, 941.0)
 COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)
@@ -35,7 +35,7 @@ def digits_source(digits: str, duration: float = 0.1, gap: float = 0.06) -> Sour
     """The tones of a string of digits, a pause after each. Raises UsageError on anything but `0-9*#A-D`."""
     pause = silence_for(gap)
     parts = [part for d in digits_of(digits) for part in (Tone(TONES[d], duration, LEVEL), pause)]
-    return Sequence(tuple(parts))
+    return Playlist(tuple(parts))
 
 
 # --- finding them -------------------------------------------------------------------------------------------

@@ -247,8 +247,7 @@ class Leg:
     def sent(self, samples: Samples | None, rate: int, now: float) -> None:
         if samples is not None:
             for sink in self._sinks:
-                if hasattr(sink, "push_sent"):  # TEMPORARY
-                    sink.push_sent(samples, rate, now)
+                sink.push_sent(samples, rate, now)
 
     def heard(self, samples: Samples | None, rate: int, now: float) -> None:
         if self.conference is not None:
@@ -259,7 +258,7 @@ class Leg:
             return
         stream = self._counted[1]
         for sink in list(self._sinks):
-            sink.push(samples, rate, 0, now)
+            sink.push(samples, rate, now)
         if stream is not None and not stream.has_events:
             self._digits.push(samples, rate)
 
@@ -294,8 +293,7 @@ class Leg:
 
     async def play(self, source: object, gain: float, fade_in: float, fade_out: float) -> None:
         with self._use():
-            options: Any = {k: v for k, v in dict(gain=gain, fade_in=fade_in, fade_out=fade_out).items() if v}  # TEMPORARY
-            await self._mixer.play(as_source(source), **options)
+            await self._mixer.play(as_source(source), gain=gain, fade_in=fade_in, fade_out=fade_out)
 
     async def send_dtmf(self, digits: str, duration: float, gap: float) -> None:
         digits = digits_of(digits)
@@ -343,7 +341,7 @@ class Leg:
                 max_seconds=max_seconds,
                 silence=silence,
                 stop_on=stop_on,
-                **({"stereo": True} if stereo else {}),  # TEMPORARY
+                stereo=stereo,
             )
             self._sinks.append(recorder)
             try:

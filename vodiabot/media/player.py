@@ -1,4 +1,4 @@
-"""One source being played, on the media loop: reads ahead in the reader threads, gives samples when asked."""
+"""Sources being played, on the media loop: read ahead in the reader threads, or inline, and mixed when asked."""
 
 from __future__ import annotations
 
@@ -9,40 +9,52 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from ..errors import CallEnded
-from .audio import FRAME_SECONDS, NOTHING, Samples, resampled
-from .sources import AtRate, Source
+from ..errors import CallEnded, SourceError
+from .audio import FRAME_SECONDS, NOTHING, Samples, resampled, to_int16
+from .sources import AtRate, Source, is_inline
 
 T = TypeVar("T")
 
 READ_AHEAD_SECONDS = 0.6
-"""Sound kept ready, so that a slow read is not heard; 48 kB at 48000 a second."""
+"""Sound kept ready, so that a slow read is not heard; 19 kB at 16000 a second."""
 READ_SECONDS = 0.5
 """Sound read in one go in a reader thread; a hop there and back costs as much as five frames of a call."""
 FADE_SECONDS = 0.005
-"""What is stopped fades over this time: shorter clicks, longer lags."""
-
-
+"""What is stopped fades over this time at least: shorter clicks, longer lags."""
 MAX_PLAYERS = 100
 """Of one leg, those included that were stopped while nothing was sent and wait to fade."""
 
 
 class Player:
-    """Plays one source once. Everything here runs on the media loop, except `_open` and `_read`."""
+    """Plays one source once. Everything here runs on the media loop, except `_read` and `_close` of a source that is
+    not inline."""
 
-    def __init__(self, source: Source, readers: Executor, *, alone: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        readers: Executor,
+        *,
+        gain: float = 0.0,
+        fade_in: float = 0.0,
+        fade_out: float = 0.0,
+        alone: bool = False,
+    ) -> None:
         self.alone = alone
         """While it plays, other sounds are silent (but go on): digits need a clean line."""
-        self._source = source
-        self._readers = readers
+        self._source, self._readers = source, readers
+        self._inline = is_inline(source)
+        self._factor = 10 ** (gain / 20)
+        self._fade_in, self._fade_out = fade_in, max(FADE_SECONDS, fade_out)
         self._lock = threading.Lock()  # of _reader: closing may meet a read that is still under way
         self._reader: AtRate | None = None
         self._buffer = NOTHING
         self._rate = 0
         self._eof = False
-        self._fading = False
-        self._started = False
+        self._played = 0.0  # seconds
+        self._failed: Exception | None = None
+        self._fading: float | None = None  # seconds of the fade that have been heard
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
         self._ended = asyncio.Event()
@@ -52,33 +64,46 @@ class Player:
     async def open(self, rate: int) -> None:
         """Open the source and read its beginning. Raises SourceError."""
         self._rate = rate
-        await self._fill()
+        if self._inline:
+            self._reader = AtRate(self._source.open(rate), rate)
+            self._top_up(1)
+        else:
+            await self._fill()
 
     async def run(self) -> None:
-        """Keep the buffer filled until the last sample has left. Raises SourceError, or CallEnded after
-        `end`."""
-        while not self._eof:
+        """Keep the buffer filled until the last sample has left. Raises SourceError, or CallEnded after `end`."""
+        while not self._eof and not self._inline:
             self._wake.clear()
             if len(self._buffer) < READ_AHEAD_SECONDS * self._rate:
                 await self._fill()
             else:
                 await self._or_ended(self._wake.wait())
         await self._or_ended(self._over.wait())
+        if self._failed is not None:
+            raise SourceError(f"can't be played: {self._failed}") from self._failed
 
     def end(self) -> None:
         """The call is over: `run` raises CallEnded."""
         self._ended.set()
 
     def fade_out(self) -> None:
-        """Stop with the next frame, which fades to silence."""
-        self._fading = True
-        if not self._started:
-            self._buffer = NOTHING
+        """Stop: the next frames fade to silence, over 5 ms or as long as was asked for."""
+        if not self._played:
+            self._buffer, self._eof = NOTHING, True
+        if self._fading is None:
+            self._fading = 0.0
+            if self._inline and not self._eof:
+                self._top_up(round(self._fade_out * self._rate))
+            # Not longer than there is sound: it would be cut short.
+            self._fade_out = max(FADE_SECONDS, min(self._fade_out, len(self._buffer) / self._rate))
 
     def close(self) -> None:
-        """Give the source back, in a reader thread. Idempotent."""
+        """Give the source back, what is buffered may still fade. Idempotent."""
         self._eof = True
-        self._readers.submit(self._close)
+        if self._inline:
+            self._close()
+        else:
+            self._readers.submit(self._close)
 
     async def _fill(self) -> None:
         rate = self._rate
@@ -90,8 +115,7 @@ class Player:
             self._buffer = np.concatenate((self._buffer, resampled(block, rate, self._rate)))
 
     async def _or_ended(self, what: Awaitable[T]) -> T:
-        """The result of `what`; CallEnded if the call ends first (then a read may still be under way: it
-        is let go)."""
+        """The result of `what`; CallEnded if the call ends first (then a read may still be under way: it is let go)."""
         task, ended = asyncio.ensure_future(what), asyncio.ensure_future(self._ended.wait())
         try:
             await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -111,15 +135,16 @@ class Player:
         return self._over.is_set() or (self._eof and not len(self._buffer))
 
     def pull(self, n: int, rate: int) -> Samples:
-        """Up to `n` samples at `rate`; fewer at the end, or when the reader is late."""
+        """Up to `n` samples at `rate`; fewer at the end, or when the source is late."""
         if rate != self._rate:
             self._buffer = resampled(self._buffer, self._rate, rate)
             self._rate = rate
+        if self._inline and len(self._buffer) <= n and not self._eof:
+            self._top_up(n + 1)  # one more than is needed: so the end is known when the last sample leaves
         out, self._buffer = self._buffer[:n], self._buffer[n:]
-        self._started = self._started or bool(len(out))
-        if self._fading:
-            out = _faded(out, round(FADE_SECONDS * rate))
-            self._buffer, self._eof = NOTHING, True
+        if self._factor != 1.0 or self._fading is not None or self._played < self._fade_in:
+            out = self._shaped(out)
+        self._played += len(out) / rate
         if len(self._buffer) < READ_AHEAD_SECONDS * rate:
             self._wake.set()
         if self.finished:
@@ -127,7 +152,34 @@ class Player:
             asyncio.get_running_loop().call_later(FRAME_SECONDS, self._over.set)
         return out
 
-    # --- in a reader thread ---
+    def _top_up(self, n: int) -> None:
+        """Of an inline source, which may have nothing yet. What it raises is its player's, not the call's."""
+        assert self._reader is not None
+        try:
+            self._reader.retune(self._rate)
+            while len(self._buffer) < n:
+                block = self._reader.read()
+                self._eof = block is None
+                if block is None or not len(block):
+                    return
+                self._buffer = np.concatenate((self._buffer, block)) if len(self._buffer) else block
+        except Exception as exc:  # noqa: BLE001 (a plugin's source may raise anything; `run` raises it again)
+            self._failed, self._eof = exc, True
+
+    def _shaped(self, out: Samples) -> Samples:
+        """Louder or softer, fading in or out."""
+        at = np.arange(len(out), dtype=np.float32) / self._rate
+        factor: npt.NDArray[np.float32] = np.full(len(out), self._factor, np.float32)
+        if self._played < self._fade_in:
+            factor *= np.clip((self._played + at) / self._fade_in, 0, 1)
+        if self._fading is not None:
+            factor *= np.clip(1 - (self._fading + at) / self._fade_out, 0, 1)
+            self._fading += len(out) / self._rate
+            if self._fading >= self._fade_out:
+                self._buffer, self._eof = NOTHING, True
+        return to_int16(out * factor)
+
+    # --- in a reader thread, or inline ---
 
     def _read(self, rate: int, wanted: int) -> Samples | None:
         with self._lock:
@@ -145,12 +197,6 @@ class Player:
                 self._reader.close()
 
 
-def _faded(samples: Samples, n: int) -> Samples:
-    """The first `n` samples, falling to zero."""
-    head = samples[:n]
-    return (head * np.linspace(1, 0, len(head))).astype(np.int16)
-
-
 class Mixer:
     """All that a leg plays, summed to one stream of frames. Whoever sends asks it for 20 ms at a time."""
 
@@ -163,12 +209,14 @@ class Mixer:
         self._players: list[Player] = []
         self._closed = False
 
-    async def play(self, source: Source, *, alone: bool = False) -> None:
-        """Returns when the last sample has left. Raises SourceError, CallEnded. Cancelling fades it out at
-        once."""
+    async def play(
+        self, source: Source, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, alone: bool = False
+    ) -> None:
+        """Returns when the last sample has left. Raises SourceError, CallEnded. Cancelling fades it out, at once or
+        over `fade_out` seconds. `gain` in dB."""
         if self._closed:
             raise CallEnded(reason="the audio is closed")
-        player = Player(source, self._readers, alone=alone)
+        player = Player(source, self._readers, gain=gain, fade_in=fade_in, fade_out=fade_out, alone=alone)
         self._players = [*self._players[-MAX_PLAYERS:], player]
         try:
             await player.open(self.rate)
@@ -194,11 +242,13 @@ class Mixer:
         self._players = [p for p in self._players if not p.finished]
         return np.clip(mixed, -32768, 32767).astype(np.int16)
 
-    def _only(self, player: Player, n: int, rate: int) -> Samples:
+    def _only(self, player: Player, n: int, rate: int) -> Samples | None:
         """What most calls do most of the time: one thing plays, and nothing has to be mixed."""
         samples = player.pull(n, rate)
         if player.finished:
             self._players = []
+        if not len(samples):
+            return None
         return samples if len(samples) == n else np.concatenate((samples, np.zeros(n - len(samples), np.int16)))
 
     def end(self) -> None:
@@ -207,5 +257,3 @@ class Mixer:
         for player in self._players:
             player.end()
         self._players.clear()
-
-
