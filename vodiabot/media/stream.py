@@ -87,6 +87,8 @@ class Stream:
         self._far = _Far()
         self._next_report = self.began + rtcp.FIRST_INTERVAL
         self._closed = False
+        self._packet: bytes | None = None
+        """Ready to be sent."""
         self._wire = Wire(dtls, self._on_rtp, self._on_rtcp)
         self._wire.start()
 
@@ -109,15 +111,20 @@ class Stream:
 
     # --- the pacer's side -----------------------------------------------------------------------------------------
 
-    def send(self, now: float) -> None:
+    def prepare(self, now: float) -> None:
         owner = self._owner
         if owner.may_send:
             rate = self._sender.codec.rate
             samples = owner.pull(rate)
-            self._wire.send(self._sender.packet(samples))
+            self._packet = self._wire.protected(self._sender.packet(samples))
             owner.sent(samples, rate, now)
         else:
             self._sender.skip()
+
+    def send(self, now: float) -> None:
+        if self._packet is not None:
+            self._wire.send(self._packet)
+            self._packet = None
         if now >= self._next_report:
             self._wire.send_rtcp(self._report())
             # Spread by half, so that reports of many calls do not march in step (RFC 3550, section 6.2).
@@ -126,8 +133,11 @@ class Stream:
     def skip(self, now: float) -> None:
         self._sender.skip()
 
+    def read(self, now: float) -> None:
+        self._wire.read()
+
     def receive(self, now: float) -> None:
-        self._wire.poll()
+        self._wire.work()
         samples = self._receiver.pull(now)
         self._owner.heard(samples, self._receiver.rate, now)
 

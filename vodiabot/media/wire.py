@@ -28,6 +28,7 @@ class Wire:
         self._transport: Any = None
         self._address: Any = None
         self._started = False
+        self._came: list[tuple[bytes, float]] = []
         self.undecipherable = 0
         """Datagrams that SRTP refused: of another key, or replayed."""
 
@@ -39,7 +40,7 @@ class Wire:
         self._unprotect, self._unprotect_rtcp = self._dtls._rx_srtp.unprotect, self._dtls._rx_srtp.unprotect_rtcp
         self._protect, self._protect_rtcp = self._dtls._tx_srtp.protect, self._dtls._tx_srtp.protect_rtcp
         for transport in self._transports():
-            transport.on_media = self._datagram
+            transport.on_media = self._take
         self._rest, self._ice.data_received = self._ice.data_received, self._relayed
 
     def stop(self) -> None:
@@ -54,24 +55,32 @@ class Wire:
             self._polled.read_again()
         self._polled = self._pair = self._transport = None
 
-    def poll(self) -> None:
-        """Read what has come."""
+    def read(self) -> None:
+        """Take what has come from the socket."""
         if self._ice._nominated.get(COMPONENT) is not self._pair:
             self._change()
         if self._polled is not None:
             self._polled.poll()
 
-    def send(self, packet: bytes) -> None:
-        """Encrypt and send one RTP packet; lost if there is no way just now."""
-        self._send(self._protect(packet))
+    def work(self) -> None:
+        """Decrypt what was taken, and hand it on."""
+        came, self._came = self._came, []
+        for data, arrival in came:
+            self._datagram(data, arrival)
+
+    def protected(self, packet: bytes) -> bytes:
+        """An RTP packet, encrypted."""
+        encrypted: bytes = self._protect(packet)
+        return encrypted
 
     def send_rtcp(self, packet: bytes) -> None:
-        """Likewise a compound RTCP packet."""
-        self._send(self._protect_rtcp(packet))
+        """Encrypt and send a compound RTCP packet."""
+        self.send(self._protect_rtcp(packet))
 
     # --- the way --------------------------------------------------------------------------------------------------
 
-    def _send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
+        """An encrypted packet; lost if there is no way just now."""
         if self._ice._nominated.get(COMPONENT) is not self._pair:
             self._change()
         if self._pair is not None:
@@ -98,9 +107,12 @@ class Wire:
     def _relayed(self, data: bytes, component: int) -> None:
         """What came by way of a TURN server, and what is not SRTP."""
         if self._started and data and 128 <= data[0] <= 191:
-            self._datagram(data, self._now())
+            self._take(data, self._now())
         else:
             self._rest(data, component)
+
+    def _take(self, data: bytes, arrival: float) -> None:
+        self._came.append((data, arrival))
 
     @staticmethod
     def _now() -> float:
