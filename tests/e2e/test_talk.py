@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,10 @@ import numpy as np
 import pytest
 import trio
 
-from vodiabot import Bot, Call
-from vodiabot.media.sources import tone
+from vodiabot import Bot, Call, sources
 from vodiabot.sim.config import Service, default
 from vodiabot.sim.server import RunningSim
+from vodiabot.sources import tone
 
 from .support import NUMBERS, a_bot, loudest_hz, read_wav, running, simulator, until
 
@@ -30,9 +32,10 @@ MORE = (
 
 
 @asynccontextmanager
-async def chain(tmp_path: Path, codec: str = "PCMU") -> AsyncIterator[tuple[RunningSim, Bot]]:
+async def chain(tmp_path: Path, *codecs: str) -> AsyncIterator[tuple[RunningSim, Bot]]:
     bot_state = tmp_path / "state"
     services = (*default().services, *MORE)
+    codec = '", "'.join(codecs or ("PCMU",))
     async with simulator(services=services) as sim, running(bot := a_bot(sim.url, bot_state, codec=codec)):
         yield sim, bot
 
@@ -99,13 +102,18 @@ async def test_a_conference_hears_all_others(tmp_path: Path) -> None:
 
 
 async def test_calls_of_different_rates_are_bridged(tmp_path: Path) -> None:
-    async with chain(tmp_path) as (_, bot):
-        async with bot.dial("651", codecs=("PCMU",)) as narrow, bot.dial(NUMBERS["echo"], codecs=("PCMU",)) as other:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(narrow.bridge, other)
-                samples, rate = await recorded(other, tmp_path / "x.wav")
-                assert loudest_hz(samples, rate) == pytest.approx(1300, abs=3)
-                nursery.cancel_scope.cancel()
+    both = ("opus", "PCMU")
+    async with (
+        chain(tmp_path, *both) as (_, bot),
+        bot.dial("651", codecs=("PCMU",)) as narrow,
+        bot.dial(NUMBERS["echo"], codecs=("opus",)) as wide,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(narrow.bridge, wide)
+        samples, rate = await recorded(wide, tmp_path / "x.wav")
+        assert (narrow.stats().codec, wide.stats().codec, rate) == ("PCMU", "opus", 16000)
+        assert loudest_hz(samples, rate) == pytest.approx(1300, abs=3)
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("codec", ["PCMU", "opus"])
@@ -193,3 +201,38 @@ def test_the_numbers_are_free() -> None:
     taken = {service.number for service in default().services}
     assert not taken & {service.number for service in MORE}
     assert replace(MORE[0]).hz == 700
+
+
+async def test_both_sides_are_recorded_as_they_were(tmp_path: Path) -> None:
+    """The simulator's tone from the answer on, ours from a second later on."""
+    path = tmp_path / "both.wav"
+    async with (
+        chain(tmp_path) as (_, bot),
+        bot.dial("650") as call,
+        call.recording(path, stereo=True) as recording,
+    ):
+        await call.sleep(1.0)
+        await call.play(tone(1900, 0.5))
+        await call.sleep(0.3)
+    assert recording.result is not None
+    with wave.open(str(path)) as file:
+        rate, frames = file.getframerate(), file.getnframes()
+        both = np.frombuffer(file.readframes(frames), np.int16).astype(float).reshape(-1, 2)
+    assert recording.result.duration == pytest.approx(frames / rate, abs=0.5)
+    left, right = both[:, 0], both[:, 1]
+    assert loudest_hz(left[rate // 2 :], rate) == pytest.approx(700, abs=3)
+    ours = np.flatnonzero(np.abs(right) > 1000)
+    assert ours[0] / rate == pytest.approx(1.0, abs=0.5)
+    assert loudest_hz(right[ours[0] : ours[-1]], rate) == pytest.approx(1900, abs=5)
+    assert (ours[-1] - ours[0]) / rate == pytest.approx(0.5, abs=0.05)
+
+
+async def test_a_list_is_played_without_a_gap_and_softer(tmp_path: Path) -> None:
+    async with chain(tmp_path) as (_, bot), bot.dial(NUMBERS["echo"]) as call, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(call.play, sources.playlist(tone(800, 1.0), tone(800, 1.0)), gain=-12.0))
+        await call.sleep(0.3)
+        samples, rate = await recorded(call, tmp_path / "x.wav", 1.4)
+    block = rate // 50
+    peaks = np.abs(samples[: len(samples) // block * block]).reshape(-1, block).max(axis=1)
+    assert peaks.min() > 0.8 * peaks.max()
+    assert peaks.max() == pytest.approx(0.5 * 32767 / 4, rel=0.1)

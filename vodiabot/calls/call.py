@@ -309,18 +309,21 @@ class Call:
         max_seconds: float | None = None,
         silence: float | None = None,
         stop_on: str = "",
+        stereo: bool = False,
     ) -> Recording:
-        """Record the other side into a WAV until the call ends, `max_seconds`, `silence` seconds of silence, or one of
-        the digits `stop_on`; returns when it is over. Raises SourceError if the file can't be written."""
+        """Record the other side until the call ends, `max_seconds`, `silence` seconds of its silence, or one of the
+        digits `stop_on`; returns when it is over. A WAV, or Ogg/Opus if the path ends in `.ogg` or `.opus`. `stereo`:
+        the other side left, what the bot sends right. Raises SourceError if the file can't be written."""
         return await self._leg.media.record(
-            Path(path), max_seconds=max_seconds, silence=silence, stop_on=stop_on
+            Path(path), max_seconds=max_seconds, silence=silence, stop_on=stop_on, stereo=stereo
         )
 
     @asynccontextmanager
-    async def recording(self, path: str | Path) -> AsyncIterator[RunningRecording]:
-        """Record beside what else happens; the file is complete when the body is left. Raises SourceError."""
+    async def recording(self, path: str | Path, *, stereo: bool = False) -> AsyncIterator[RunningRecording]:
+        """Record beside what else happens, as `record` does; the file is complete when the body is left. Raises
+        SourceError."""
         self._check_up()
-        async with record_beside(self._leg, Path(path)) as running:
+        async with record_beside(self._leg, Path(path), stereo=stereo) as running:
             yield running
 
     # --- the scope of the call ---------------------------------------------------------------------------------------
