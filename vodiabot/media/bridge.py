@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FILE_THREADS = 16
-"""Threads at most that read and write sound files for all calls. A job of theirs takes about a millisecond, but a server
-of the network may keep one waiting for seconds, and that must not starve the other calls."""
+"""Threads at most that read and write sound files for all calls. A job of theirs takes about a millisecond, but a
+server of the network may keep one waiting for seconds, and that must not starve the other calls."""
 GRACE_SECONDS = 10.0
 """What a cancelled or closing piece of audio may take to tidy up; far more than it needs."""
 MAX_WAITING_DIGITS = 256

@@ -18,8 +18,8 @@ MAX_LATE_SECONDS = 0.1
 
 
 STEPS = ("prepare", "send", "read", "receive")
-"""One after the other for all calls, not all four for each call: a processor does the same thing a hundred times in a row
-much faster than a hundred different things."""
+"""One after the other for all calls, not all four for each call: a processor does the same thing a hundred times in a
+row much faster than a hundred different things."""
 
 
 class Paced(Protocol):
