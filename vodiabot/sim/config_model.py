@@ -40,6 +40,8 @@ class Extension:
     user: str
     password: str
     name: str = ""
+    manages_calls: bool = False
+    """It may act on calls that it takes no part in."""
 
     def __repr__(self) -> str:
         return f"Extension({self.user!r}, ***, {self.name!r})"

@@ -80,11 +80,12 @@ class Reader:
                     self._wrong(f"group[{i}].members", f"there is no extension {member}")
 
     def _extension(self, table: dict[str, Any], at: str) -> Extension:
-        self._known(table, ["user", "password", "name"], at)
+        self._known(table, ["user", "password", "name", "manages_calls"], at)
         return Extension(
             self._name(table, "user", None, at),
             self._text(table, "password", None, at),
             self._text(table, "name", "", at),
+            self._flag(table, "manages_calls", False, at),
         )
 
     def _service(self, table: dict[str, Any], at: str) -> Service:

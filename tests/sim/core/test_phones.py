@@ -207,6 +207,14 @@ def test_make_call_to_nobody_ends_with_the_code(to: str, code: int) -> None:
     assert not lab.legs
 
 
+def test_make_call_does_not_ring_the_client_that_asks_if_there_is_another_phone() -> None:
+    lab = Lab()
+    page, desk = lab.client("46"), lab.phone("46")
+    page.say("make-call", to="600")
+    assert desk.state == "ringing"
+    assert not page.of("invitesdp")
+
+
 def test_make_call_without_a_phone() -> None:
     lab = Lab()
     page = lab.client("46", registered=False)
@@ -244,6 +252,7 @@ def test_a_call_that_rings_can_not_be_held() -> None:
     bruno.dial("46")
     page.say("hold-call", id=lab.calls[0]["id"])
     assert "the call is offered" in lab.logged("warning")[-1]
+    assert responses(page, "hold-call") == [480]
     assert not any(leg["held"] for leg in lab.legs)
 
 

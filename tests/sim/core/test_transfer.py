@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.sim.core.kit import Client, Lab, config, conversation, number
-from vodiabot.sim.config import Service
+from vodiabot.sim.config import Service, SimConfig
 from vodiabot.sim.core import effects as e
 
 BOTH = pytest.mark.parametrize("dialect", ["modern", "classic"])
@@ -249,8 +251,15 @@ def test_attended_between_two_services_ends_both() -> None:
 # --- calls of others -------------------------------------------------------------------------------------------------
 
 
-def test_anybody_may_act_on_a_call_by_its_id() -> None:
-    lab = Lab()
+def managed() -> SimConfig:
+    """45 may act on everybody's calls."""
+    standard = config()
+    first, *others = standard.extensions
+    return replace(standard, extensions=(replace(first, manages_calls=True), *others))
+
+
+def test_who_manages_calls_may_act_on_one_by_its_id() -> None:
+    lab = Lab(managed())
     anna, bruno = conversation(lab)
     boss, clara = lab.client("45"), lab.client("48")
     call = lab.calls[0]["id"]
@@ -260,16 +269,44 @@ def test_anybody_may_act_on_a_call_by_its_id() -> None:
     assert lab.hears("c1") == "48"
     boss.say("rec-call", id=call, from_="46", startstop="on")
     assert anna.actions("rec-start")
+    boss.say("rec-call", id=call, startstop="off")
+    assert anna.actions("rec-stop")
     boss.say("clear-call", id=call, from_="46")
     assert not lab.legs
 
 
-def test_where_the_pbx_forbids_it_it_says_403() -> None:
+def test_without_a_from_the_phone_that_rings_or_was_called_is_meant() -> None:
+    lab = Lab(managed())
+    anna, desk, boss = lab.client("46"), lab.phone("47"), lab.client("45")
+    anna.dial("47")
+    call = lab.calls[0]["id"]
+    boss.say("accept-call", id=call)
+    assert desk.state == "up"
+    anna.answer("c1")
+    boss.say("hold-call", id=call)
+    assert desk.state == "holding"
+    assert lab.hears("c1") == "music"
+    boss.say("clear-call", id=call)
+    assert not lab.legs
+
+
+@pytest.mark.parametrize("action", ["blind-transfer2", "rec-call", "clear-call", "hold-call", "accept-call"])
+def test_who_takes_no_part_in_a_call_is_told_403(action: str) -> None:
     lab = Lab()
     conversation(lab)
     boss = lab.client("45")
-    lab.pbx.permit_control("45", False)
     before = lab.pbx.snapshot()
-    [refusal] = boss.say("blind-transfer2", id=lab.calls[0]["id"], from_="47", to="600")
-    assert refusal["code"] == 403
+    call = lab.calls[0]["id"]
+    [refusal] = boss.say(action, id=call, from_="47", to="600", startstop="on")
+    assert (refusal["response"], refusal["id"], refusal["code"]) == (action, call, 403)
     assert lab.pbx.snapshot() == before
+    lab.pbx.permit_control("45", True)
+    boss.say("clear-call", id=call)
+    assert not lab.legs
+
+
+def test_who_takes_part_may_act_on_the_other_sides_leg() -> None:
+    lab = Lab()
+    anna, bruno = conversation(lab)
+    bruno.say("rec-call", id="c1", startstop="on")
+    assert anna.actions("rec-start")

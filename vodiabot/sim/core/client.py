@@ -8,7 +8,7 @@ from typing import Any
 from . import calls, desk, ending, midcall, offers, push, transfer
 from .effects import AddCandidate, SendFrame
 from .frames import BadFrame, LateFrame, candidate_of, flag_of, number_of, sdp_of, text_of
-from .model import Leg, LegState, Side, Socket
+from .model import Call, Leg, LegState, Side, Socket
 from .world import World
 
 Frame = dict[str, Any]
@@ -72,24 +72,34 @@ def _owing(world: World, socket: Socket, frame: Frame) -> list[Leg]:
 
 
 def _leg_by_id(world: World, socket: Socket, frame: Frame, key: str = "id") -> Leg:
-    """By the call-id of a leg, or by the id of a call: in that, one's own leg, or that of `from`. Raises BadFrame."""
+    """By the call-id of a leg, or by the id of a call: in that, one's own leg, or that of `from`, or, where the frame
+    has no `from`, the one that it makes sense for [guess]. Raises BadFrame; whoever may not do it is told 403."""
     name = text_of(frame, key)
     if not name:
         return leg_of(world, socket, {"action": frame["action"]})
     leg = world.by_call_id.get(name)
     if leg is None and name in world.calls:
-        call = world.calls[name]
-        users = (socket.user, number_of(text_of(frame, "from")))
-        legs = [one for one in (*call.legs, *call.ringing) if not one.ended and one.user in users]
-        leg = min(legs, key=lambda one: users.index(one.user), default=None)
+        leg = _leg_of_call(world.calls[name], socket.user, frame)
     if leg is None:
         raise BadFrame(f"{key}: there is no call {name}"[:100])
     if leg.ended:
         raise LateFrame(f"{key}: the call {name} is over"[:100])
-    if leg.user != socket.user and not world.accounts[socket.user].may_control:
-        transfer.say_refused(world, socket, leg, 403)
+    if socket.user not in push.parties(leg.call) and not world.accounts[socket.user].may_control:
+        desk.respond(world, socket, frame["action"], leg.call.id, 403)
         raise BadFrame(f"{key}: this is a call of others")
     return leg
+
+
+def _leg_of_call(call: Call, user: str, frame: Frame) -> Leg | None:
+    legs = [one for one in (*call.legs, *call.ringing) if not one.ended]
+    sender = number_of(text_of(frame, "from"))
+    for wanted in (user, sender):
+        mine = [one for one in legs if one.user == wanted]
+        if mine:
+            return mine[0]
+    if sender or not legs:
+        return None
+    return legs[-1]  # who is rung, or else who was: ringing legs come last, and the one who called is first
 
 
 # --- the socket itself -----------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Levers:
         return self._run(now, work)
 
     def permit_control(self, user: str, allowed: bool) -> None:
-        """Whether it may act on others' calls; by default everybody may. Raises KeyError."""
+        """Whether it may act on calls that it takes no part in, as `manages_calls` says at first. Raises KeyError."""
         self._world.accounts[user].may_control = allowed
 
     def drop_socket(self, now: float, socket: str) -> list[Effect]:

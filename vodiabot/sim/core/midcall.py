@@ -58,10 +58,13 @@ def mute(world: World, leg: Leg, frame: dict[str, Any]) -> None:
 
 
 def record(world: World, leg: Leg, frame: dict[str, Any]) -> None:
-    """`rec-call`: the indicator to the client, and in call-state."""
+    """`rec-call`: the indicator to the client, and in call-state. Off is off for both sides, whoever began it."""
     check_up(leg)
-    leg.recording = flag_of(frame, "startstop")
-    world.send(leg, {"action": "rec-start" if leg.recording else "rec-stop", "callid": leg.call_id})
+    on = flag_of(frame, "startstop")
+    others = [one for one in leg.call.legs if one is not leg and one.recording and not on]
+    for one in (leg, *others):
+        one.recording = on
+        world.send(one, {"action": "rec-start" if on else "rec-stop", "callid": one.call_id})
     push.calls_changed(world)
 
 

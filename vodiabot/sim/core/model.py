@@ -47,8 +47,8 @@ class Account:
     name: str
     type: str = "extensions"
     dnd: bool = False
-    may_control: bool = True
-    """Whether it may act on calls of others."""
+    may_control: bool = False
+    """Whether it may act on calls that it takes no part in."""
     last_pushed: dict[str, Any] = field(default_factory=dict)
 
 

@@ -52,8 +52,8 @@ def _refusal(world: World, leg: Leg, to: str) -> int:
 def say_refused(world: World, socket: Socket, leg: Leg, code: int) -> None:
     """To whoever asked for it."""
     world.log("info", "transfer refused", callid=leg.call_id, code=code)
-    frame = {"response": "refer", "callid": leg.call_id, "code": code, "reason": REASONS.get(code, "Refused")}
-    world.emit(SendFrame(socket.id, frame))
+    told = {"response": "refer", "callid": leg.call_id, "id": leg.call.id}
+    world.emit(SendFrame(socket.id, {**told, "code": code, "reason": REASONS.get(code, "Refused")}))
 
 
 def _leave(world: World, leg: Leg) -> None:
