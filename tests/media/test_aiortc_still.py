@@ -7,23 +7,22 @@ test.
 from __future__ import annotations
 
 import asyncio
-import fractions
 from collections.abc import Awaitable, Callable
 
 import aioice.ice
-import av
 import numpy as np
 import pytest
 from aiortc import (
     RTCConfiguration,
     RTCIceGatherer,
     RTCPeerConnection,
+    RTCRtpSender,
     RTCSessionDescription,
     clock,
 )
-from aiortc.codecs.opus import OpusDecoder, OpusEncoder
 from aiortc.exceptions import OperationError
-from aiortc.jitterbuffer import JitterFrame
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtp import RtpPacket
 
 from .test_sdp import OFFER, without
 
@@ -168,17 +167,20 @@ def test_the_end_of_candidates_lets_ice_give_up_at_once() -> None:
         asyncio.run(main())
 
 
-def test_opus_takes_three_decibels_off_one_channel() -> None:
-    def loudness(channels: int) -> float:
-        encoder, decoder, heard = OpusEncoder(), OpusDecoder(), []
-        for i in range(20):
-            wave = (16000 * np.sin(np.arange(960 * i, 960 * (i + 1)) / 10)).astype(np.int16)
-            frame = av.AudioFrame(format="s16", layout="mono" if channels == 1 else "stereo", samples=960)
-            frame.planes[0].update(np.repeat(wave, channels).tobytes())
-            frame.sample_rate, frame.pts, frame.time_base = 48000, 960 * i, fractions.Fraction(1, 48000)
-            payloads, timestamp = encoder.encode(frame)
-            for payload in payloads:
-                heard += [f.to_ndarray() for f in decoder.decode(JitterFrame(payload, timestamp))]
-        return float(np.std(np.concatenate(heard[5:], axis=1)))
+def test_one_lost_packet_is_a_hole_and_a_delay_that_stays() -> None:
+    """Why the audio path is our own: its jitter buffer waits for what never comes, and then it is ten packets late."""
+    buffer, came = JitterBuffer(capacity=16, prefetch=4), []
+    for i in range(200):
+        if i != 100:
+            packet = RtpPacket(payload_type=0, sequence_number=i, timestamp=160 * i)
+            packet._data = b""  # type: ignore[attr-defined]
+            frame = buffer.add(packet)[1]
+            came.append((i, None if frame is None else frame.timestamp // 160))
+    behind = [i - at for i, at in came if at is not None]
+    assert behind[-1] - behind[0] >= 5
+    assert max(np.diff([i for i, at in came if at is not None])) >= 5
 
-    assert 20 * np.log10(loudness(2) / loudness(1)) == pytest.approx(3, abs=0.5)
+
+def test_telephone_events_are_not_known() -> None:
+    """Why descriptions are completed with them, and packets of them are our own work."""
+    assert not [c for c in RTCRtpSender.getCapabilities("audio").codecs if "telephone" in c.mimeType]

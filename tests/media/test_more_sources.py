@@ -95,7 +95,7 @@ def test_what_is_not_there_is_named_without_its_secrets(server: Server) -> None:
 
 
 def test_a_server_that_is_away_is_an_error_at_once() -> None:
-    with pytest.raises(SourceError, match="127.0.0.1:1/"):
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/"):
         as_source("http://127.0.0.1:1/x.wav").open(8000)
 
 
