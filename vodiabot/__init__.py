@@ -5,7 +5,7 @@ The public names: what plugins import. See docs/plugins.md.
 
 from . import errors, events
 from .bot import Bot
-from .calls import Call, Conference, Consultation, Text
+from .calls import Call, Conference, Consultation, DomainCall, Phone, Text
 from .errors import (
     Busy,
     CallEnded,
@@ -39,12 +39,14 @@ __all__ = [
     "Consultation",
     "DialError",
     "DialFailed",
+    "DomainCall",
     "IllegalMove",
     "MediaError",
     "NoAnswer",
     "NotAccepted",
     "NotAllowed",
     "NotPermitted",
+    "Phone",
     "Recording",
     "Rejected",
     "SourceError",

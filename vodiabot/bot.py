@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from . import events as ev
-from .calls import Call, Conference, DialGuard, Route, Settings, Switchboard
+from .calls import Call, CallControl, Conference, DialGuard, DomainCall, Phone, Route, Settings, Switchboard
 from .config.model import Config, ExtensionConfig
 from .console import serve_console
 from .dialect_memory import DialectMemory
@@ -151,6 +151,12 @@ class Bot:
         self.guard = DialGuard(
             config.limits.dial_allow, config.limits.dials_per_minute, lambda: self.domain.accounts, config.pbx.domain
         )
+        self.control = CallControl(
+            calls=lambda: self.domain.calls,
+            outlets=lambda: self.lines,
+            is_phone=self._is_phone,
+            guard=lambda to: self.guard.check(to, trio.current_time()),
+        )
         self.host = PluginHost(plugins, hook_timeout=config.limits.hook_timeout, bot=self)
         self.lines: list[Line] = []
         self.console_url: str | None = None
@@ -282,6 +288,20 @@ class Bot:
         """The bot's own living calls."""
         return [call for line in self.lines for call in line.switchboard.calls]
 
+    @property
+    def domain_calls(self) -> Mapping[str, DomainCall]:
+        """Everybody else's calls by the PBX's id, as they are now, to be acted on."""
+        return {id_: DomainCall(info, self.control) for id_, info in self.domain.calls.items()}
+
+    @property
+    def phone(self) -> Phone:
+        """The desk phone of the first extension. Raises NotAllowed while the bot does not run."""
+        return Phone(self._line(None), self.control)
+
+    def phone_of(self, extension: str) -> Phone:
+        """The desk phone of one of the bot's extensions. Raises NotAllowed if it is none of them."""
+        return Phone(self._line(extension), self.control)
+
     async def chat(self, to: str, text: str) -> None:
         """Send a text message to an extension. Raises ConnectionLost."""
         line = self._line(None)
@@ -348,6 +368,8 @@ class Bot:
 
     def route(self, to: str, sender: str) -> Route | None:
         """Which handler an incoming call goes to."""
+        if self.control.rings_here(to, sender):
+            return None
         chosen = choose_route(self.config.routes, to, sender)
         if chosen is None:
             return None
@@ -368,6 +390,7 @@ class Bot:
         """The domain listens to one session only, so that nothing is told twice; chat comes to each."""
         if self._leader is None:
             self._leader = line
+        self.control.heard(line, message)
         if line is self._leader or isinstance(message, m.Chat):
             for event in self.domain.apply(message, self.wall()):
                 self._publish(event)
@@ -379,9 +402,14 @@ class Bot:
         if isinstance(event, ev.SessionDown) and self._leader is line:
             self._leader = next((candidate for candidate in self.lines if candidate.up), None)
             self.domain.reconnected(self.wall())
+        if isinstance(event, ev.SessionDown):
+            self.control.lost(line)
         self._publish(event)
 
     def _publish(self, event: Event, **objects: Any) -> None:
+        if isinstance(event, ev.DomainCallChanged | ev.DomainCallEnded):
+            self.control.told(event)
+            objects["domain_call"] = DomainCall(event.call, self.control)
         self.host.publish_event(event, **objects)
         self._tell_listeners(event)
 
@@ -391,6 +419,10 @@ class Bot:
                 listener.send_nowait(event)
             except trio.WouldBlock:
                 log.warning("a reader of bot.events() is late, an event was lost", event_kind=type(event).__name__)
+
+    def _is_phone(self, number: str) -> bool:
+        account = self.domain.accounts.get(number)
+        return account is not None and account.type == "extensions"
 
     def _owns(self, entry: m.CallEntry) -> bool:
         return any(line.switchboard.owns(entry) for line in self.lines)

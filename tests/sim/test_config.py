@@ -74,7 +74,8 @@ def test_who_manages_calls() -> None:
     extensions = '[[extension]]\nuser = "45"\npassword = "x"\n'
     assert [e.manages_calls for e in check(extensions).extensions] == [False]
     assert [e.manages_calls for e in check(extensions + "manages_calls = true").extensions] == [True]
-    assert problems(extensions + 'manages_calls = "yes"') == [(4, "extension[0].manages_calls", "true or false is needed")]
+    [problem] = problems(extensions + 'manages_calls = "yes"')
+    assert problem == (4, "extension[0].manages_calls", "true or false is needed")
 
 
 def test_an_empty_file_is_a_pbx_without_anybody() -> None:

@@ -8,9 +8,12 @@ from .audio import CallAudio
 from .call import Call
 from .conference import Conference
 from .consult import Consultation
+from .control import CallControl
+from .domain_call import DomainCall
 from .gathering import Gathered
 from .handler import Handler
 from .limits import DialGuard
+from .phone import Phone
 from .prompts import Text
 from .settings import Route, Settings
 from .switchboard import Switchboard
@@ -18,11 +21,14 @@ from .switchboard import Switchboard
 __all__ = [
     "Call",
     "CallAudio",
+    "CallControl",
     "Conference",
     "Consultation",
     "DialGuard",
+    "DomainCall",
     "Gathered",
     "Handler",
+    "Phone",
     "Route",
     "Settings",
     "Switchboard",

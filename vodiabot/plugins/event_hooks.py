@@ -51,8 +51,8 @@ HOOK_OF_EVENT: Mapping[type[events.Event], tuple[str, Callable[[Any], Arguments]
         events.FrameReceived: ("frame_received", _frame),
     }
 )
-"""Event → its hook, and the arguments that the event itself knows. Live handles (`call`, and `domain_call`
-where there is more to it than its snapshot) are added by whoever publishes."""
+"""Event → its hook, and the arguments that the event itself knows. Live handles (`call`, and a `domain_call`
+that can be acted on in place of its snapshot) are added by whoever publishes."""
 
 
 def hook_call(event: events.Event) -> tuple[str, Arguments]:

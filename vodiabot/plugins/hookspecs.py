@@ -24,7 +24,7 @@ import pluggy
 from .. import events
 
 if TYPE_CHECKING:
-    from ..calls import Call
+    from ..calls import Call, DomainCall
 
 PROJECT = "vodiabot"
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -105,15 +105,15 @@ async def call_ended(call: Call, event: events.CallEnded, bot: Bot, config: Conf
 
 @hookspec
 async def domain_call_changed(
-    domain_call: Any, event: events.DomainCallChanged, bot: Bot, config: Config, log: Log
+    domain_call: DomainCall, event: events.DomainCallChanged, bot: Bot, config: Config, log: Log
 ) -> None:
     """A call of somebody else is new or changed. State: a plugin that is behind misses some; the next one is
-    complete."""
+    complete. `domain_call` has the call's fields as they were then, and methods to act on it."""
 
 
 @hookspec
 async def domain_call_ended(
-    domain_call: Any, event: events.DomainCallEnded, bot: Bot, config: Config, log: Log
+    domain_call: DomainCall, event: events.DomainCallEnded, bot: Bot, config: Config, log: Log
 ) -> None:
     """A call of somebody else is over; `domain_call` is the last that was known. Exactly once a call."""
 

@@ -3,8 +3,8 @@
 The vendor says little of it, so this is a guess, and a small one. `make-call` rings the user's own phones, but not the
 client that asks unless there is no other; whichever is picked up dials the number. A phone of the PBX's own
 (`phones.Phone`) stands for the desk phone that `accept-call` picks up: a client's own page can't be made to. The answer
-to each is `{"response": ACTION, "id": …, "code": …}`. Who may act on calls of others (`manages_calls`) acts on the phone
-of whoever is rung, or was called.
+to each is `{"response": ACTION, "id": …, "code": …}`. Who may act on calls of others (`manages_calls`) acts on the
+phone of whoever is rung, or was called.
 """
 
 from __future__ import annotations

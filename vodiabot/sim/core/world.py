@@ -43,7 +43,9 @@ class World:
         self.now = 0.0
         self.epoch = epoch
         self.effects: list[Effect] = []
-        self.accounts = {e.user: Account(e.user, e.name or e.user, may_control=e.manages_calls) for e in config.extensions}
+        self.accounts = {
+            e.user: Account(e.user, e.name or e.user, may_control=e.manages_calls) for e in config.extensions
+        }
         self.services = {s.number: s for s in config.services}
         self.groups = {g.number: g for g in config.groups}
         self.sockets: dict[str, Socket] = {}
