@@ -12,7 +12,8 @@ import pytest
 import trio
 
 from vodiabot.errors import MediaError, UsageError
-from vodiabot.media.bridge import MAX_WAITING_DIGITS, BridgedLeg, MediaEngine, open_media
+from vodiabot.media.bridge import MediaEngine, open_media
+from vodiabot.media.bridged import MAX_WAITING_DIGITS, BridgedLeg
 from vodiabot.media.ice import ice_servers_of
 from vodiabot.media.sources import tone
 from vodiabot.ports import DtmfReceived, MediaEvent, MediaLeg, MediaPort, MediaUp

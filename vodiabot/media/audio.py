@@ -135,3 +135,15 @@ def dbfs(samples: Samples) -> float:
         return float("-inf")
     power = float(np.mean(np.square(samples.astype(np.float64))))
     return 10 * float(np.log10(power / 32768.0**2)) if power else float("-inf")
+
+
+def mixed(block: Samples | None, others: Sequence[npt.NDArray[Any] | None]) -> Samples | None:
+    """The sum of what there is, clipped."""
+    parts = [part for part in (block, *others) if part is not None]
+    if not parts:
+        return None
+    total = parts[0].astype(np.int32)
+    for part in parts[1:]:
+        total += part
+    out: Samples = np.clip(total, -32768, 32767).astype(np.int16)
+    return out

@@ -12,23 +12,19 @@ import asyncio
 import logging
 import sys
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import trio
 
-from ..errors import CallEnded, MediaError, UsageError
-from ..ports import DtmfReceived, IceCandidate, LocalCandidate, MediaEvent, MediaLeg, MediaStats, Recording
+from ..errors import MediaError
+from ..ports import MediaEvent
 from .audio import codec_names
-from .conference import Conference
+from .bridged import BridgedConference, BridgedLeg
 from .datagrams import MediaLoop
-from .door import Door
 from .ice import ice_servers_of
-from .leg import Description, Leg
 from .pacer import Pacer
 from .peer import PeerOptions
 
@@ -40,10 +36,6 @@ FILE_THREADS = 16
 server of the network may keep one waiting for seconds, and that must not starve the other calls."""
 GRACE_SECONDS = 10.0
 """What a cancelled or closing piece of audio may take to tidy up; far more than it needs."""
-MAX_WAITING_DIGITS = 256
-"""Digits of one leg that may wait for a trio thread that is busy; later ones are dropped. No other event
-can be many."""
-
 DEFAULT_CODECS = ("opus", "PCMU", "PCMA")
 
 
@@ -93,7 +85,7 @@ class _Job(Generic[T]):
 # --- the loop -----------------------------------------------------------------------------------------------
 
 
-class _Loop:
+class MediaLoopThread:
     """An asyncio loop in a thread of its own, what runs on it, and the threads that read and write files for it."""
 
     def __init__(self) -> None:
@@ -193,239 +185,13 @@ class _Loop:
         logger.error("the media thread did not end within %g s", GRACE_SECONDS)
 
 
-# --- one leg ------------------------------------------------------------------------------------------------
-
-
-class BridgedLeg:
-    """`ports.MediaLeg` on the trio side, for a `Leg` on the media loop."""
-
-    def __init__(
-        self, engine: MediaEngine, label: str, on_event: Callable[[MediaEvent], None], options: PeerOptions
-    ) -> None:
-        self.label = label
-        self._engine, self._loop, self._on_event = engine, engine._loop, on_event
-        self._leg = Leg(label, options, engine._loop.files, self._tell, engine._pacer)
-        self._closed = False
-        self._negotiating = 0
-        self._held: deque[MediaEvent] = deque()
-        self._digits_waiting = 0
-
-    # --- events: told on the media loop, heard on the trio thread ---
-
-    def _tell(self, event: MediaEvent) -> None:
-        if isinstance(event, DtmfReceived):
-            if self._digits_waiting >= MAX_WAITING_DIGITS:
-                logger.warning("%s: digits dropped, the trio thread is busy", self.label)
-                return
-            self._digits_waiting += 1
-        self._loop.to_trio(self._deliver, event)
-
-    def _deliver(self, event: MediaEvent) -> None:
-        if isinstance(event, DtmfReceived):
-            self._digits_waiting -= 1
-        self._held.append(event)
-        self._flush()
-
-    def _flush(self) -> None:
-        """Events wait while a description is being made or applied: what follows from it comes after it."""
-        while self._held and not self._negotiating:
-            event = self._held.popleft()
-            if self._closed:
-                continue
-            try:
-                self._on_event(event)
-            except Exception:
-                logger.exception("%s: the handler of %r failed", self.label, event)
-
-    @contextmanager
-    def _before_its_events(self) -> Iterator[None]:
-        self._negotiating += 1
-        try:
-            yield
-        finally:
-            self._negotiating -= 1
-            # After the caller's next step, so that it has its description first.
-            self._loop.to_trio(self._flush)
-
-    async def _describe(self, generation: int, make: Callable[[], Coroutine[Any, Any, Description]]) -> str:
-        with self._before_its_events():
-            made = await self._loop.run(make)
-            self._held.extendleft(LocalCandidate(generation, c) for c in (None, *reversed(made.candidates)))
-        return made.sdp
-
-    # --- ports.MediaLeg ---
-
-    async def make_offer(self, generation: int) -> str:
-        """See `ports.MediaLeg.make_offer`. LocalCandidate events follow, then None."""
-        return await self._describe(generation, lambda: self._leg.make_offer(generation))
-
-    async def make_answer(self, generation: int, offer: str) -> str:
-        """See `ports.MediaLeg.make_answer`. LocalCandidate events follow, then None."""
-        return await self._describe(generation, lambda: self._leg.make_answer(generation, offer))
-
-    async def apply_answer(self, generation: int, answer: str) -> None:
-        """See `ports.MediaLeg.apply_answer`."""
-        with self._before_its_events():
-            await self._loop.run(lambda: self._leg.apply_answer(generation, answer))
-
-    async def add_candidate(self, generation: int, candidate: IceCandidate | None) -> None:
-        """See `ports.MediaLeg.add_candidate`."""
-        if not self._closed:
-            with suppress(MediaError):
-                await self._loop.run(lambda: self._leg.add_candidate(generation, candidate))
-
-    def set_sending(self, sending: bool) -> None:
-        """See `ports.MediaLeg.set_sending`. What plays waits while nothing is sent."""
-        self._loop.post(self._leg.set_sending, sending)
-
-    def set_muted(self, muted: bool) -> None:
-        """See `ports.MediaLeg.set_muted`. What plays goes on unheard."""
-        self._loop.post(self._leg.set_muted, muted)
-
-    async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
-        """See `ports.MediaLeg.play`."""
-        self._assert_open()
-        await self._loop.run(lambda: self._leg.play(source, gain, fade_in, fade_out))
-
-    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
-        """See `ports.MediaLeg.send_dtmf`: as telephone-events where the other side takes them, else as tones; what
-        plays meanwhile is silent. Raises UsageError for a wrong digit."""
-        self._assert_open()
-        await self._loop.run(lambda: self._leg.send_dtmf(digits, duration, gap))
-
-    async def record(
-        self,
-        path: Path,
-        *,
-        max_seconds: float | None = None,
-        silence: float | None = None,
-        stop_on: str = "",
-        stereo: bool = False,
-    ) -> Recording:
-        """See `ports.MediaLeg.record`: 8000 samples a second for PCMU and PCMA, else 16000."""
-        self._assert_open()
-        return await self._loop.run(lambda: self._leg.record(Path(path), max_seconds, silence, stop_on, stereo))
-
-    @asynccontextmanager
-    async def audio(self, *, rate: int = 16000, frames: int = 50) -> AsyncIterator[BridgedAudio]:
-        """See `ports.MediaLeg.audio`."""
-        if not 8000 <= rate <= 48000 or rate % 50 or frames < 1:
-            raise UsageError(
-                f"audio(rate={rate}, frames={frames}): 8000 to 48000 Hz, a multiple of 50, and at least one frame"
-            )
-        self._assert_open()
-        audio = BridgedAudio(rate, frames, self._loop.to_trio)
-        self._loop.post(self._leg.add_door, audio.door)
-        try:
-            yield audio
-        finally:
-            audio.door.close()
-            self._loop.post(self._leg.remove_door, audio.door)
-
-    def stats(self) -> MediaStats:
-        """See `ports.MediaLeg.stats`."""
-        return self._leg.stats()
-
-    async def aclose(self) -> None:
-        """See `ports.MediaLeg.aclose`. Is carried through even if it is cancelled."""
-        self._closed = True
-        self._engine._legs.discard(self)
-        with suppress(MediaError):
-            await self._loop.run(self._leg.aclose, cancellable=False)
-
-    def _assert_open(self) -> None:
-        if self._closed:
-            raise CallEnded(reason="the audio is closed")
-
-
-class BridgedAudio:
-    """`ports.MediaAudio` on the trio side, for a `Door` on the media loop."""
-
-    def __init__(self, rate: int, frames: int, to_trio: Callable[..., None]) -> None:
-        self.rate = rate
-        self.door = Door(rate, frames, lambda: to_trio(self._changed))
-        self._news = trio.Event()
-
-    @property
-    def lost_in(self) -> int:
-        """See `ports.MediaAudio`."""
-        return self.door.lost_in
-
-    async def receive(self) -> bytes:
-        """See `ports.MediaAudio.receive`."""
-        await trio.lowlevel.checkpoint()
-        while (frame := self.door.receive()) is None:
-            if self.door.closed:
-                raise trio.EndOfChannel
-            await self._news.wait()
-        return frame
-
-    async def send(self, samples: bytes) -> None:
-        """See `ports.MediaAudio.send`. Raises UsageError for half a sample."""
-        if len(samples) % 2:
-            raise UsageError("audio: samples are of two bytes each, so half a sample is too much")
-        await self._until(lambda: self.door.send(samples))
-
-    def clear(self) -> None:
-        """See `ports.MediaAudio.clear`."""
-        self.door.clear()
-        self._changed()
-
-    async def drain(self) -> None:
-        """See `ports.MediaAudio.drain`."""
-        await self._until(self.door.empty)
-
-    async def _until(self, done: Callable[[], bool]) -> None:
-        await trio.lowlevel.checkpoint()
-        while True:
-            if self.door.closed:
-                raise CallEnded(reason="the audio is closed")
-            if done():
-                return
-            await self._news.wait()
-
-    def _changed(self) -> None:
-        self._news.set()
-        self._news = trio.Event()
-
-
-class BridgedConference:
-    """`ports.MediaConference` on the trio side."""
-
-    def __init__(self, loop: _Loop) -> None:
-        self._loop = loop
-        self._conference = Conference()
-
-    def add(self, leg: MediaLeg) -> None:
-        """See `ports.MediaConference.add`."""
-        self._loop.post(self._add, _media_leg(leg))
-
-    def _add(self, leg: Leg) -> None:
-        if not leg.closed:
-            self._conference.add(leg)
-
-    def remove(self, leg: MediaLeg) -> None:
-        """See `ports.MediaConference.remove`."""
-        self._loop.post(self._conference.remove, _media_leg(leg))
-
-    def close(self) -> None:
-        """See `ports.MediaConference.close`."""
-        self._loop.post(self._conference.close)
-
-
-def _media_leg(leg: MediaLeg) -> Leg:
-    if not isinstance(leg, BridgedLeg):
-        raise MediaError("only legs of one media engine can hear one another")
-    return leg._leg
-
-
 # --- the engine ---------------------------------------------------------------------------------------------
 
 
 class MediaEngine:
     """`ports.MediaPort`. Made by `open_media`."""
 
-    def __init__(self, loop: _Loop, options: PeerOptions, max_legs: int | None) -> None:
+    def __init__(self, loop: MediaLoopThread, options: PeerOptions, max_legs: int | None) -> None:
         self._loop, self._options, self._max_legs = loop, options, max_legs
         self._legs: set[BridgedLeg] = set()
         self._pacer = Pacer()
@@ -454,7 +220,7 @@ class MediaEngine:
         if codecs is not None:
             narrowed = codec_names([c for c in codec_names(codecs) if c in options.codecs])
             options = PeerOptions(narrowed, options.ice_servers)
-        leg = BridgedLeg(self, label, on_event, options)
+        leg = BridgedLeg(label, on_event, options, self._loop, self._pacer, self._legs.discard)
         self._legs.add(leg)
         return leg
 
@@ -491,7 +257,7 @@ async def open_media(
     """
     options = PeerOptions(codec_names(codecs), ice_servers_of(ice_servers))
     before = sys.getswitchinterval()
-    loop = _Loop()
+    loop = MediaLoopThread()
     engine = MediaEngine(loop, options, max_legs)
     try:
         if switch_interval is not None:

@@ -6,11 +6,13 @@ shortest pause (40 ms), an interruption that does not count (10 ms).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from .audio import NOTHING, Samples
+from .audio import NOTHING, Blocks, Samples
 from .sources import Playlist, Source, Tone, silence_for
 
 ROWS = (697.0, 770.0, 852.0, 941.0)
@@ -148,3 +150,16 @@ class DtmfDetector:
             self._pressed, self._misses = digit, 0
             return digit
         return ""
+
+
+class DigitListener:
+    """Finds in-band DTMF in what is heard."""
+
+    def __init__(self, found: Callable[[str], None]) -> None:
+        self._found = found
+        self._detector = DtmfDetector()
+        self._blocks = Blocks()
+
+    def push(self, samples: Samples, rate: int) -> None:
+        for digit in self._detector.feed(self._blocks.to(RATE, samples, rate)):
+            self._found(digit)

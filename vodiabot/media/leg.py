@@ -14,13 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from ..errors import CallEnded, MediaError
 from ..ports import (
     DtmfReceived,
-    FarSideHeard,
-    FarSideSilent,
     IceCandidate,
     MediaEvent,
     MediaLost,
@@ -28,11 +25,11 @@ from ..ports import (
     MediaUp,
     Recording,
 )
-from .audio import AUDIO_RATES, Blocks, Samples
+from .audio import AUDIO_RATES, Samples, mixed
 from .conference import Conference
 from .door import Door
-from .dtmf import RATE as DTMF_RATE
-from .dtmf import DtmfDetector, digits_of, digits_source
+from .dtmf import DigitListener, digits_of, digits_source
+from .one_way import LISTENED_EVERY, OneWay
 from .pacer import Pacer
 from .peer import Origin, Peer, PeerOptions
 from .player import Mixer
@@ -45,10 +42,6 @@ from .telephone_event import EventReceiver
 
 logger = logging.getLogger(__name__)
 
-LISTENED_EVERY = 1.0
-"""Seconds between two looks at whether the other side is heard."""
-SILENT_SECONDS = 5.0
-"""Without an audio packet, after which the audio is one-way: far more than any pause of a codec (0.4 s)."""
 MAX_EARLY = 64
 """Candidates kept for generations that do not exist yet, together."""
 
@@ -59,19 +52,6 @@ class Description:
 
     sdp: str
     candidates: tuple[IceCandidate, ...]
-
-
-class DigitListener:
-    """Finds in-band DTMF in what is heard."""
-
-    def __init__(self, found: Callable[[str], None]) -> None:
-        self._found = found
-        self._detector = DtmfDetector()
-        self._blocks = Blocks()
-
-    def push(self, samples: Samples, rate: int) -> None:
-        for digit in self._detector.feed(self._blocks.to(DTMF_RATE, samples, rate)):
-            self._found(digit)
 
 
 class Leg:
@@ -98,8 +78,7 @@ class Leg:
         self._doors: list[Door] = []
         self._events = EventReceiver()
         self._streaming = asyncio.Event()
-        self._silent_since = 0.0
-        self._told_silent = False
+        self._one_way = OneWay()
         self._options, self._threads, self._tell_owner = options, threads, tell
         self._origin = Origin(secrets.randbits(62))
         self._mixer = Mixer(threads, AUDIO_RATES[options.codecs[0]])
@@ -212,7 +191,7 @@ class Leg:
         self._mixer.rate = peer.negotiated.codec.rate
         self._counted = (self._counted[0], stream)
         self._streaming.set()
-        self._silent_since = stream.began
+        self._one_way.begin(stream.began)
         self._set_gate()
         self._pacer.add(stream)
 
@@ -242,7 +221,7 @@ class Leg:
             return block
         others: list[Any] = [door.pull(rate) for door in self._doors]
         others.append(None if self.conference is None else self.conference.hear(self, rate))
-        return block if self._mixer.muted else _mixed(block, others)
+        return block if self._mixer.muted else mixed(block, others)
 
     def sent(self, samples: Samples | None, rate: int, now: float) -> None:
         if samples is not None:
@@ -283,7 +262,7 @@ class Leg:
     def set_sending(self, sending: bool) -> None:
         self._sending = sending
         self._set_gate()
-        self._silent_since = asyncio.get_running_loop().time()  # on hold nobody has to be heard
+        self._one_way.begin(asyncio.get_running_loop().time())  # on hold nobody has to be heard
 
     def _set_gate(self) -> None:
         self.may_send = self._sending and self._active is not None and self._active.may_send
@@ -363,16 +342,9 @@ class Leg:
                 await asyncio.wait_for(self._gone.wait(), LISTENED_EVERY)
             stream = self._counted[1]
             if stream is not None and self._sending and self._active is not None and self._active.may_receive:
-                self._judge_silence(stream, asyncio.get_running_loop().time())
-
-    def _judge_silence(self, stream: Stream, now: float) -> None:
-        seconds = now - max(self._silent_since, stream.last_packet or 0.0)
-        if not self._told_silent and seconds >= SILENT_SECONDS:
-            self._told_silent = True
-            self._tell(FarSideSilent(seconds))
-        elif self._told_silent and stream.last_packet is not None and now - stream.last_packet < LISTENED_EVERY:
-            self._told_silent = False
-            self._tell(FarSideHeard())
+                event = self._one_way.judge(stream.last_packet, asyncio.get_running_loop().time())
+                if event is not None:
+                    self._tell(event)
 
     # --- the end ---
 
@@ -429,18 +401,6 @@ class Leg:
 def _settle(future: asyncio.Future[bool], value: bool) -> None:
     if not future.done():
         future.set_result(value)
-
-
-def _mixed(block: Samples | None, others: list[Any]) -> Samples | None:
-    """The sum of what there is, clipped."""
-    parts = [part for part in (block, *others) if part is not None]
-    if not parts:
-        return None
-    total = parts[0].astype(np.int32)
-    for part in parts[1:]:
-        total += part
-    out: Samples = np.clip(total, -32768, 32767).astype(np.int16)
-    return out
 
 
 def _sum(past: MediaStats, now: MediaStats) -> MediaStats:
