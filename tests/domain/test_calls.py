@@ -327,6 +327,17 @@ def test_a_call_that_turns_out_to_be_ours_ends_as_somebody_else_s() -> None:
     assert heard.apply(listed()) == []
 
 
+def test_a_call_that_rang_at_the_bot_too_and_was_taken_elsewhere_is_somebody_else_s_again() -> None:
+    heard = Heard()
+    assert heard.apply(listed(OURS)) == ["+o"]
+    heard.own.add("o")
+    assert heard.apply(listed(OURS)) == ["-o"]
+    heard.own.clear()
+    assert heard.apply(listed(OURS), after=OWN_GRACE) == ["+o"]
+    assert heard.apply(picture()) == ["-o"]
+    assert heard.apply(listed(OURS)) == []
+
+
 @pytest.mark.parametrize("field", ["from_number", "to_number"])
 def test_an_address_stands_in_for_a_number(field: str) -> None:
     heard = Heard()

@@ -50,7 +50,7 @@ class Calls:
     def told(self, entry: CallEntry, turn: int, now: float) -> list[CallEvent]:
         """One call is there, new or changed."""
         if self._is_own(entry, now):
-            return self._end(entry.id, now)
+            return self._taken_over(entry.id, now)
         if entry.state.lower() in ENDED_STATES:
             return self._end(entry.id, now)
         if self._was_ended(entry, now):
@@ -128,6 +128,13 @@ class Calls:
         self._ended.pop(id_, None)
         self._ended[id_] = (now, call.start)
         return [DomainCallEnded(at=now, call=call)]
+
+    def _taken_over(self, id_: str, now: float) -> list[CallEvent]:
+        """It is the bot's own now, and may be somebody else's again: it rang here, too, and another phone took it."""
+        change = self._end(id_, now)
+        if change:
+            del self._ended[id_]
+        return change
 
     def _was_ended(self, entry: CallEntry, now: float) -> bool:
         """A call ends once: a list that has it again is not believed, unless it is another by the same id."""
