@@ -88,7 +88,7 @@ WRONG: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("values", WRONG, ids=str)
+@pytest.mark.parametrize("values", WRONG, ids="-".join)
 def test_rules_that_make_no_sense(values: dict[str, Any]) -> None:
     given = {"max_digits": None, "timeout": 5.0, **values}
     with pytest.raises(UsageError, match="gather: "):
