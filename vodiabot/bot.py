@@ -7,128 +7,31 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 import structlog
 import trio
 
 from . import events as ev
-from .calls import Call, CallControl, Conference, DialGuard, DomainCall, Phone, Route, Settings, Switchboard
-from .config.model import Config, ExtensionConfig
+from .calls import Call, CallControl, Conference, DialGuard, DomainCall, Phone, Route
+from .config.model import Config
 from .console import serve_console
 from .dialect_memory import DialectMemory
 from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
 from .events import Event
+from .line import Line, MakeSession
 from .plugins import LoadedPlugin, PluginHost, choose_route
 from .ports import MediaPort
 from .protocol import commands
 from .protocol import messages as m
-from .protocol.dialects import Dialect, resolve
 from .session import Session
+from .snapshot import snapshot_of
 
 EVENT_BUFFER = 1000
 """Events that wait for one reader of `bot.events()`; then the oldest goes."""
 
 log = structlog.get_logger(__name__)
-
-
-class SessionLike(Protocol):
-    """What the bot needs of a session: the real one, or the testing kit's in memory."""
-
-    server_header: str | None
-
-    @property
-    def trouble(self) -> Exception | None:
-        """Why it is not up: the last failure; None while it is up."""
-
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None: ...
-    async def send(self, command: Any) -> None: ...
-
-
-MakeSession = Callable[..., SessionLike]
-
-
-class Line:
-    """One extension of ours: its session and its switchboard."""
-
-    def __init__(self, bot: Bot, extension: ExtensionConfig, media: MediaPort, make_session: MakeSession) -> None:
-        self._bot = bot
-        self.user = extension.user
-        self.up = False
-        self._changed = trio.Event()
-        self._told: set[str] = set()
-        self.session = make_session(
-            bot.config.pbx,
-            extension,
-            on_frame=self._on_frame,
-            on_up=self._on_up,
-            on_down=self._on_down,
-            on_trouble=self._change,
-        )
-        self.switchboard = Switchboard(
-            Settings(
-                extension=extension.user,
-                domain=bot.config.pbx.domain,
-                max_calls=bot.config.media.max_calls,
-                unrouted=bot.config.bot.unrouted,
-                wrap_up=bot.config.limits.wrap_up,
-            ),
-            commands=self.session,
-            media=media,
-            dialect=self._dialect,
-            route=bot.route,
-            publish=bot.publish_call,
-            guard=bot.guard,
-            on_other_dialect=self._try_other_dialect,
-            wall=bot.wall,
-        )
-
-    async def wait_up(self) -> None:
-        """Returns when the session is up, or has found out why it is not."""
-        while not self.up and self.session.trouble is None:
-            await self._changed.wait()
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
-
-    def _dialect(self) -> tuple[Dialect | None, bool]:
-        """The dialect to speak, and whether it is a guess, which a failed call may correct."""
-        setting, header = self._bot.config.pbx.dialect, self.session.server_header
-        known = resolve(setting, header, None)
-        return known or self._bot.dialect_memory.recall(), known is None
-
-    def _try_other_dialect(self, fresh: Dialect) -> None:
-        log.warning("the PBX seems to speak the other dialect; it is tried from now on", dialect=fresh.value)
-        self._bot.dialect_memory.remember(fresh)
-
-    def _on_frame(self, text: str, message: m.Message | None) -> None:
-        self._bot.publish_frame(self.user, text)
-        if message is not None:
-            self._note_dropped(message)
-            self._bot.heard(self, message)
-            self.switchboard.deliver(message)
-
-    def _note_dropped(self, message: m.Message) -> None:
-        """Entries of a list that were not understood: told once a kind, the rest of the list counts."""
-        for error in getattr(message, "dropped", ()):
-            if (kind := f"{error.frame}: {error.field}") not in self._told:
-                self._told.add(kind)
-                log.warning("an entry was not understood and is left out", why=str(error), told_once_for=kind)
-
-    def _on_up(self, reason: str) -> None:
-        self.up = True
-        self._change()
-        self.switchboard.socket_back()
-        self._bot.line_changed(self, ev.SessionUp(at=self._bot.wall(), extension=self.user, reason=reason))
-
-    def _on_down(self, reason: str) -> None:
-        self.up = False
-        self.switchboard.socket_lost()
-        self._bot.line_changed(self, ev.SessionDown(at=self._bot.wall(), extension=self.user, reason=reason))
 
 
 class Bot:
@@ -335,34 +238,7 @@ class Bot:
 
     def snapshot(self) -> dict[str, Any]:
         """What the console shows, as plain data."""
-        return {
-            "sessions": [
-                {"extension": line.user, "up": line.up, "trouble": str(line.session.trouble or "")}
-                for line in self.lines
-            ],
-            "calls": [
-                {
-                    "id": call.id,
-                    "remote": call.remote.name or call.remote.number,
-                    "direction": call.direction,
-                    "state": call.state,
-                    "started": call.started,
-                    "answered": call.answered,
-                }
-                for call in self.calls
-            ],
-            "domain_calls": [
-                {
-                    "from": seen.from_name or seen.from_number,
-                    "to": seen.to_name or seen.to_number,
-                    "state": seen.state,
-                    "start": seen.start,
-                }
-                for seen in self.domain.calls.values()
-            ],
-            "accounts": [msgspec.structs.asdict(account) for account in self.domain.accounts.values()],
-            "plugins": [{"name": s.name, "state": s.state, "detail": s.reason} for s in self.host.states()],
-        }
+        return snapshot_of(self)
 
     # --- between the rooms -------------------------------------------------------------------------------------------
 
