@@ -22,6 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calls": {"protocol", "events", "ports", "errors"},
     "plugins": {"calls", "domain", "events", "errors", "config"},
     "sim": {"errors"},
+    "store": {"errors"},
+    "schedules": {"errors"},
     "logs": set(),
     "dialect_memory": {"protocol"},
 }

@@ -157,6 +157,15 @@ class PluginError(UsageError):
     """A plugin that can't be loaded; the message names the plugin and what is wrong."""
 
 
+class StoreError(VodiabotError):
+    """A store's file can't be opened, read or written (disk full, read-only, damaged, of another version). Nothing was
+    changed; the message names the file."""
+
+    def __init__(self, file: str, message: str) -> None:
+        self.file = file
+        super().__init__(f"{file}: {message}")
+
+
 # --- speech ----------------------------------------------------------------------------------------------------------
 
 
