@@ -52,13 +52,18 @@ class Bot:
         self.dialect_memory = DialectMemory(config.bot.state_dir, f"{config.pbx.url} {config.pbx.domain}")
         self.domain = Domain(own=self._owns)
         self.guard = DialGuard(
-            config.limits.dial_allow, config.limits.dials_per_minute, lambda: self.domain.accounts, config.pbx.domain
+            config.limits.dial_allow,
+            config.limits.dials_per_minute,
+            lambda: self.domain.accounts,
+            config.pbx.domain,
+            config.pbx.country,
         )
         self.control = CallControl(
             calls=lambda: self.domain.calls,
             outlets=lambda: self.lines,
             is_phone=self._is_phone,
             guard=lambda to: self.guard.check(to, trio.current_time()),
+            country=config.pbx.country,
         )
         self.host = PluginHost(plugins, hook_timeout=config.limits.hook_timeout, bot=self)
         self.lines: list[Line] = []
@@ -246,7 +251,7 @@ class Bot:
         """Which handler an incoming call goes to."""
         if self.control.rings_here(to, sender):
             return None
-        chosen = choose_route(self.config.routes, to, sender)
+        chosen = choose_route(self.config.routes, to, sender, self.config.pbx.country)
         if chosen is None:
             return None
         handler = self.host.handler(chosen.plugin)

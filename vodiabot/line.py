@@ -58,6 +58,7 @@ class Line:
             Settings(
                 extension=extension.user,
                 domain=bot.config.pbx.domain,
+                country=bot.config.pbx.country,
                 max_calls=bot.config.media.max_calls,
                 unrouted=bot.config.bot.unrouted,
                 wrap_up=bot.config.limits.wrap_up,

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vodiabot.calls import DialGuard
+from vodiabot.calls.numbers import dialable, normalise
 from vodiabot.errors import NotAllowed
 
 ACCOUNTS = {"45", "500", "600"}
@@ -69,3 +73,92 @@ def test_never_more_than_allowed_in_any_minute(times: list[float], per_minute: i
         granted.append(now)
     for start in granted:
         assert sum(start <= t < start + 60 for t in granted) <= per_minute
+
+
+# --- spelling ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("allow", "to", "allowed"),
+    [
+        (("+49*",), "0711 123456", True),
+        (("0711*",), "+49 (0)711 123456", True),
+        (("0711*",), "0049711123456", True),
+        (("0*",), "+49711123456", True),
+        (("0*",), "0019785550123", False),
+        (("+49*",), "0019785550123", False),
+        (("+49*",), "\u0660\u0660\u06619785550123", False),
+        (("5??",), "\uff15\uff101", True),  # which is 501, and dialled as such
+        (("5*",), "501,,0019785550123", False),
+        (("5*",), "501;ext=0019785550123", False),
+        (("5*",), "501w0019785550123", False),
+        (("5*",), "501@elsewhere.example", False),
+        (("5*",), "sip:501@elsewhere.example", False),
+        (("5*",), "sip:501@example.com", True),
+        (("5*",), "sip:501@example.com@elsewhere.example", False),
+        (("5*",), "sip:501@elsewhere.example;x=@example.com", False),
+        (("5*",), "<sip:0019785550123@example.com> <sip:501@example.com>", False),
+        (("5*",), '"501" <sip:0019785550123@example.com>', False),
+        (("5*",), "sip:501:0019785550123@example.com", False),
+        (("5*",), "sip:5%30%31@example.com", False),
+        (("5*",), "tel:501;phone-context=+1", False),
+        (("5*",), "501\r\nVia: x", False),
+        (("@domain",), "45;0019785550123", False),
+        (("@domain",), "45\x00", True),  # dialled as 45
+        (("@domain", "*85*"), "*85701", True),
+        (("*",), "sip:501@elsewhere.example", True),
+        (("*",), "501\r\nVia: x", False),
+    ],
+)
+def test_spelling_opens_nothing(allow: tuple[str, ...], to: str, allowed: bool) -> None:
+    assert DialGuard(allow, 30, lambda: ACCOUNTS, "example.com", "DE").allows(to) is allowed
+
+
+PIECES = st.sampled_from(
+    [
+        *["45", "500", "501", "5", "0", "00", "000", "49", "0049", "+49", "+", "011", "1", "1900"],
+        *["711123456", "9785550123"],
+        *["(0)", " ", "-", "/", ".", "(", ")", "\u00a0", "\u2011", "\u200b", "\u202e", "\t", "\r\n", "\x00"],
+        *["\u0660\u0660", "\uff11", "\uff0b", "\u00b9", "\u2460", "\U0001d7ce", "\u07c0"],
+        *[",", ",,", ";", ";ext=", ";phone-context=+1", "?", "&", "=", "%30", ":", "!", "|", "~"],
+        *["p", "w", "*", "#", "_"],
+        *["sip:", "SIP:", "sips:", "tel:", "<", ">", '"', "@", "@example.com", "@elsewhere.example", ":5060"],
+    ]
+)
+
+
+def readings(wire: str) -> set[str]:
+    """Every number that a careless PBX might read in what it is sent: before or after each sign that may end a number,
+    with and without what stands between digits."""
+    ascii_only = "".join(str(unicodedata.decimal(c, c)) for c in unicodedata.normalize("NFKC", wire))
+    found = {ascii_only}
+    without_port = re.sub(r"@example\.com(:[0-9]+)?", "", ascii_only)
+    found |= set(re.split(r"[^0-9+*#()./\-\s\u200b\u202e_]+", without_port))
+    return {number for text in found if (number := re.sub(r"[^0-9+*#]", "", text))}
+
+
+def is_fine(number: str, country: str) -> bool:
+    """What the patterns of the test are meant to allow, said in another way than the guard's."""
+    if number in ACCOUNTS or re.fullmatch("5[0-9*#]{2}", number):
+        return True
+    german = {"": ("+49", "0049"), "DE": ("+49", "0049"), "US": ("+49", "01149")}[country]
+    return number.startswith(german) or (country == "DE" and re.match("0[1-9]", number) is not None)
+
+
+@settings(max_examples=1000)
+@given(st.lists(PIECES, min_size=1, max_size=6).map("".join), st.sampled_from(["", "DE", "US"]))
+def test_no_spelling_reaches_what_is_not_allowed(to: str, country: str) -> None:
+    limited = DialGuard(["@domain", "5??", "+49*"], 30, lambda: ACCOUNTS, "example.com", country)
+    if not limited.allows(to):
+        return
+    wire = dialable(to)
+    assert "elsewhere" not in wire
+    assert not re.search(r"[;,?&%\x00-\x1f]", wire)
+    for number in readings(wire):
+        assert is_fine(number, country), (to, wire, number)
+
+
+@given(st.lists(PIECES, min_size=1, max_size=6).map("".join), st.sampled_from(["", "DE", "US"]))
+def test_what_one_form_may_all_forms_may(to: str, country: str) -> None:
+    limited = DialGuard(["@domain", "5??", "+49*", "0711*"], 30, lambda: ACCOUNTS, "example.com", country)
+    assert not limited.allows(dialable(to)) or limited.allows(normalise(to, country))

@@ -438,3 +438,23 @@ def test_a_configuration_without_a_file() -> None:
     with pytest.raises(ConfigError) as caught:
         from_overrides(Overrides(url="ws://127.0.0.1:1"))
     assert [p.key for p in caught.value.problems] == ["--user", "--password-env", "--domain"]
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [("UK", '"GB"'), ("DEU", '"DE"'), ("49", '"DE"'), ("+1", '"US"'), ("germany", '"DE"'), ("XQ", "")],
+)
+def test_a_wrong_country_is_told_with_its_line_and_a_suggestion(written: str, hint: str) -> None:
+    text = f'[pbx]\nurl = "wss://pbx.example.com"\ncountry = "{written}"\n[[extension]]\nuser = "45"\npassword = "x"\n'
+    with pytest.raises(ConfigError) as caught:
+        parse(text, file="bot.toml")
+    [problem] = caught.value.problems
+    assert (problem.file, problem.line, problem.key) == ("bot.toml", 3, "pbx.country")
+    assert "two letters of a country" in problem.message
+    assert hint in problem.message
+
+
+def test_a_country_may_be_left_out_and_written_small() -> None:
+    text = '[pbx]\nurl = "wss://pbx.example.com"\n{}\n[[extension]]\nuser = "45"\npassword = "x"\n'
+    assert parse(text.format("")).pbx.country == ""
+    assert parse(text.format('country = "de"')).pbx.country == "DE"

@@ -13,8 +13,10 @@ from .domain_call import DomainCall
 from .gathering import Gathered
 from .handler import Handler
 from .limits import DialGuard
+from .numbers import format_number
 from .phone import Phone
 from .prompts import Text
+from .remote import Party
 from .settings import Route, Settings
 from .switchboard import Switchboard
 
@@ -28,9 +30,11 @@ __all__ = [
     "DomainCall",
     "Gathered",
     "Handler",
+    "Party",
     "Phone",
     "Route",
     "Settings",
     "Switchboard",
     "Text",
+    "format_number",
 ]

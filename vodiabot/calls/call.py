@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -18,22 +17,16 @@ from .audio import CallAudio, open_audio
 from .gathering import LATE_TERMINATOR, Allowed, Gathered, Keys, gather, rules_of
 from .keys import parts_of
 from .leg import Leg
+from .numbers import dialable
 from .prompts import HowToPlay, play_all, play_beside, prompt_of
 from .recording import RunningRecording, record_beside
+from .remote import Party
 
 if TYPE_CHECKING:
     from .consult import Consulting
     from .desk import Desk
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Party:
-    """Who is on the other side, as far as the PBX told."""
-
-    number: str
-    name: str = ""
 
 
 class Call:
@@ -55,7 +48,7 @@ class Call:
         self.extension = extension
         """The extension of ours that the call is on."""
         self.remote = remote
-        """The other side; kept current."""
+        """The other side, kept current: also when it changes behind the PBX, as after a transfer there."""
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.direction} {self.remote.number} {self.state}>"
@@ -158,7 +151,7 @@ class Call:
         if self._leg.ended is not None:
             return
         self._guard(to)
-        await self._leg.ask(steps.WantTransfer(to=to))
+        await self._leg.ask(steps.WantTransfer(to=dialable(to)))
 
     def consult(
         self,

@@ -17,7 +17,7 @@ from ..events import DomainCallChanged, DomainCallEnded, DomainCallInfo, Event
 from ..ports import CommandPort
 from ..protocol import commands
 from ..protocol import messages as m
-from .numbers import same_number
+from .numbers import dialable, same_number
 from .queue import Reply
 
 ACT_TIMEOUT = 10.0
@@ -128,15 +128,16 @@ class ActWaiting(Waiting):
 class DialWaiting(Waiting):
     """For the call that `make-call` makes."""
 
-    def __init__(self, outlet: Outlet, to: str) -> None:
+    def __init__(self, outlet: Outlet, to: str, country: str) -> None:
         super().__init__(outlet, "make-call")
         self.to = to
+        self._country = country
         self.made: DomainCallInfo | None = None
 
     def told(self, event: Event) -> None:
         if isinstance(event, DomainCallChanged) and event.changed == ("added",) and not self.reply.settled:
             call = event.call
-            if takes_part(self.outlet.user, call) and takes_part(self.to, call):
+            if takes_part(self.outlet.user, call) and takes_part(self.to, call, self._country):
                 self.made = call
                 self.reply.settle()
 
@@ -154,12 +155,14 @@ class CallControl:
         outlets: Callable[[], Iterable[Outlet]],
         is_phone: Callable[[str], bool],
         guard: Callable[[str], None],
+        country: str = "",
     ) -> None:
         """`calls`: everybody else's, by the PBX's id. `is_phone`: whether a number is an extension of the domain.
         `guard`: counts a number that is about to be reached, raises NotAllowed."""
         self.calls = calls
         self.is_phone = is_phone
         self.guard = guard
+        self.country = country
         self._outlets = outlets
         self._waiting: list[Waiting] = []
         self._dialled: list[tuple[str, str, float]] = []
@@ -187,7 +190,7 @@ class CallControl:
         """Whether an invite belongs to a `make-call` of ours: then it is for the user's phones and not for the bot."""
 
         def fits(user: str, to: str) -> bool:
-            return same_number(called, user) and same_number(sender, to)
+            return same_number(called, user) and same_number(sender, to, self.country)
 
         for waiting in self._waiting:
             if isinstance(waiting, DialWaiting) and fits(waiting.outlet.user, waiting.to):
@@ -217,9 +220,9 @@ class CallControl:
 
     async def dial(self, outlet: Outlet, to: str) -> DomainCallInfo | None:
         """`make-call`; returns when the PBX rings the user's phones. Raises NotPermitted, ConnectionLost."""
-        waiting = DialWaiting(outlet, to)
+        waiting = DialWaiting(outlet, to, self.country)
         self._dialled.append((outlet.user, to, trio.current_time()))
-        await self._carry_out(waiting, commands.PhoneDial(to=to))
+        await self._carry_out(waiting, commands.PhoneDial(to=dialable(to)))
         return waiting.made
 
     async def _carry_out(self, waiting: Waiting, command: commands.Command) -> None:
@@ -235,6 +238,6 @@ class CallControl:
             self._waiting.remove(waiting)
 
 
-def takes_part(number: str, call: DomainCallInfo) -> bool:
+def takes_part(number: str, call: DomainCallInfo, country: str = "") -> bool:
     """Whether a number is on one side of a call."""
-    return any(same_number(number, party) for party in (call.from_number, call.to_number, *call.extensions))
+    return any(same_number(number, party, country) for party in (call.from_number, call.to_number, *call.extensions))

@@ -7,7 +7,7 @@ from ..events import DomainCallInfo
 from ..protocol import commands
 from ..protocol.messages import CallEntry
 from .control import CallControl, Effect, Outlet, takes_part
-from .numbers import same_number
+from .numbers import dialable, same_number
 
 HELD_STATES = frozenset({"holding", "onhold"})
 TALKING_STATES = frozenset({"connected"}) | HELD_STATES
@@ -93,7 +93,7 @@ class DomainCall:
 
     def takes_part(self, number: str) -> bool:
         """Whether a number or an extension is on one side of it."""
-        return takes_part(number, self.info)
+        return takes_part(number, self.info, self._control.country)
 
     # --- what can be done --------------------------------------------------------------------------------------------
 
@@ -107,9 +107,10 @@ class DomainCall:
         outlet = self._by(call)
         leaving = _who_leaves(call, outlet.user, self._control)
         self._control.guard(to)
-        command = commands.BlindTransfer(id=self.id, from_=leaving, to=to)
+        command = commands.BlindTransfer(id=self.id, from_=leaving, to=dialable(to))
         try:
-            await self._control.act(outlet, self.id, "blind-transfer2", command, _transferred(leaving, to, call))
+            effect = _transferred(leaving, to, call, self._control.country)
+            await self._control.act(outlet, self.id, "blind-transfer2", command, effect)
         except CallEnded:
             return
 
@@ -178,14 +179,14 @@ def _who_leaves(call: DomainCallInfo, own: str, control: CallControl) -> str:
     return next((n for n in called if n in call.extensions or control.is_phone(n)), call.from_number or call.to_number)
 
 
-def _transferred(leaving: str, to: str, before: DomainCallInfo) -> Effect:
+def _transferred(leaving: str, to: str, before: DomainCallInfo, country: str) -> Effect:
     """Who was to leave is not in it any more, or the target is."""
-    target_is_new = not takes_part(to, before)
+    target_is_new = not takes_part(to, before, country)
 
     def shows(entry: CallEntry) -> bool:
         sides = (entry.from_number or entry.from_, entry.to_number or entry.to, *entry.extensions)
         parties = [side for side in sides if side]
-        if target_is_new and any(same_number(to, party) for party in parties):
+        if target_is_new and any(same_number(to, party, country) for party in parties):
             return True
         return bool(parties) and not any(same_number(leaving, party) for party in parties)
 

@@ -20,9 +20,11 @@ from ..ports import CommandPort, DtmfReceived, FarSideHeard, FarSideSilent, Medi
 from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import Dialog
+from ..protocol.messages import CallEntry
 from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
 from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketBack, SocketLost
+from .remote import ListedSide
 
 QUEUE = 1000
 """Items that may wait for a leg. It takes microseconds an item, so a full queue means a PBX gone mad."""
@@ -97,6 +99,7 @@ class Leg:
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
         self._one_way = OneWay()
+        self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
         self._sending = trio.CancelScope()
@@ -198,6 +201,7 @@ class Leg:
                 self._act(lambda now: self.dialog.receive(message, now))
             case Entry(entry):
                 self._act(lambda now: self.dialog.entry(entry, now))
+                self._hear_of_other_side(entry)
             case News(news):
                 self._act(lambda now: self.dialog.media(news, now))
             case FarSideSilent() | FarSideHeard():
@@ -239,6 +243,12 @@ class Leg:
         for step in feed(trio.current_time()):
             self._carry_out(step)
         self._judge_silence()
+
+    def _hear_of_other_side(self, entry: CallEntry) -> None:
+        """To be told after what the entry says of the call itself: first that it is answered, then by whom."""
+        news = self._listed_side.heard(entry, self.dialog.local, self.dialog.direction)
+        if news is not None and self.ended is None:
+            self._on_fact(self, news)
 
     def _judge_silence(self, news: FarSideSilent | FarSideHeard | None = None) -> None:
         if news is not None and self.ended is None:

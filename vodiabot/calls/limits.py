@@ -1,4 +1,9 @@
-"""What a bot may dial, and how often: `[limits]` of bot.toml, enforced below all plugins."""
+"""What a bot may dial, and how often: `[limits]` of bot.toml, enforced below all plugins.
+
+It has to hold whoever wrote the number: an author who was careless with what a caller typed, or a voice agent that was
+talked into it. So a number counts for what the PBX would reach by it, however it is spelled, and what can be read in
+more than one way (parameters, pauses, other hosts, control characters) is refused, unless everything is allowed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Container, Sequence
 
 from ..errors import NotAllowed
-from .numbers import normalise, user_part
+from .numbers import forms, normalise, plain_number
 
 WINDOW = 60.0
 """Seconds over which `dials_per_minute` counts."""
@@ -15,15 +20,27 @@ WINDOW = 60.0
 DOMAIN_ACCOUNTS = "@domain"
 """The pattern that stands for every account of the bot's own domain."""
 
+EVERYTHING = "*"
+"""The pattern with which even numbers at other hosts may be dialled."""
+
+_ADDRESS = re.compile(
+    r"<?(?:(?:sips?:)?(?P<user>[^@]+)@(?P<host>[^@]+?)(?::[0-9]{1,5})?|(?:sips?|tel):(?P<only>[^@]+))>?", re.IGNORECASE
+)
+_NUMERIC_PATTERN = re.compile(r"\+?[0-9*?#]*[0-9+][0-9*?#]*")
+_IN_A_NAME = frozenset("+*#.-_0123456789")
+"""Besides letters. Whatever else there is may end a number, add to it, or name a host, wherever it is read."""
+
 
 def _as_regex(pattern: str) -> re.Pattern[str]:
-    """`*` is any run of characters, `?` one character; everything else is itself."""
-    parts = [{"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern]
+    """`*` is any run of characters, `?` one character; everything else is itself. In a pattern for numbers they stand
+    for keys of a telephone only: `5*` is no name that begins with a 5."""
+    one = "[0-9*#]" if _NUMERIC_PATTERN.fullmatch(pattern) else "."
+    parts = [{"*": one + "*", "?": one}.get(c, re.escape(c)) for c in pattern]
     return re.compile("".join(parts), re.DOTALL)
 
 
 class DialGuard:
-    """Decides on each number that the bot is about to reach: dial, transfer, consult and the desk phone alike."""
+    """Decides on each number that the bot is about to reach: dial, transfer, consult, park and the desk phone alike."""
 
     def __init__(
         self,
@@ -31,12 +48,15 @@ class DialGuard:
         per_minute: int,
         accounts: Callable[[], Container[str]],
         domain: str = "",
+        country: str = "",
     ) -> None:
         self._domain_allowed = DOMAIN_ACCOUNTS in allow
+        self._all_allowed = EVERYTHING in allow
         self._patterns = [_as_regex(p) for p in allow if p != DOMAIN_ACCOUNTS]
         self._per_minute = per_minute
         self._accounts = accounts
         self._domain = domain
+        self._country = country
         self._recent: deque[float] = deque()
 
     def check(self, to: str, now: float) -> None:
@@ -51,15 +71,24 @@ class DialGuard:
 
     def allows(self, to: str) -> bool:
         """Whether a pattern fits, regardless of how many dials there were."""
-        number = normalise(to)
-        if not number or any(c in number for c in "\r\n\0"):
-            return False
-        if self._domain_allowed and self._is_own(to) and number in self._accounts():
+        number = self._number_in(to.strip())
+        if number is None:
+            return self._all_allowed and bool(normalise(to)) and not re.search(r"[\r\n\0]", to.strip())
+        written = {*forms(number, self._country)}
+        if self._domain_allowed and any(form in self._accounts() for form in written | {plain_number(number)}):
             return True
-        return any(p.fullmatch(number) for p in self._patterns)
+        return any(p.fullmatch(form) for p in self._patterns for form in written)
 
-    def _is_own(self, to: str) -> bool:
-        """A number with a foreign host (`45@elsewhere.example`) is not an account of this domain."""
-        _, at, host = to.rpartition("@")
-        host = re.split(r"[>;?:\s]", host)[0].lower()
-        return not at or host == self._domain.lower() or user_part(to) == to
+    def _number_in(self, to: str) -> str | None:
+        """The number or name that the PBX reads in it; None where that is open, or is at another host."""
+        address = _ADDRESS.fullmatch(to)
+        if address is None:
+            return to if plain_number(to) or _is_name(to) else None
+        if address["host"] is not None and address["host"].lower() != self._domain.lower():
+            return None
+        user = address["only"] or address["user"]  # goes over the wire as it is, so it must be plain
+        return user if _is_name(user) else None
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and all(c in _IN_A_NAME or c.isalpha() for c in text)

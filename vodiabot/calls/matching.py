@@ -32,7 +32,9 @@ L = TypeVar("L", bound=LegView)
 class Matcher(Generic[L]):
     """Remembers which entry is whose, so that a later call between the same two parties is told from an earlier one."""
 
-    def __init__(self) -> None:
+    def __init__(self, country: str = "") -> None:
+        """`country`: by which numbers are read."""
+        self._country = country
         self._known: dict[str, L] = {}
 
     def forget(self, leg: L) -> None:
@@ -41,7 +43,7 @@ class Matcher(Generic[L]):
 
     def owns(self, entry: CallEntry, legs: Iterable[L]) -> bool:
         """Whether the entry speaks of one of these legs, even where it is open of which."""
-        return entry.id in self._known or any(_named(entry, leg) or _fits(entry, leg) for leg in legs)
+        return entry.id in self._known or any(_named(entry, leg) or _fits(entry, leg, self._country) for leg in legs)
 
     def match(self, entries: Iterable[CallEntry], legs: Sequence[L]) -> list[tuple[CallEntry, L]]:
         """Entry and leg: by id or call-id, else by numbers and start. If two fit, neither does; but where as many
@@ -60,7 +62,7 @@ class Matcher(Generic[L]):
     def _by_numbers(self, entries: list[CallEntry], legs: list[L]) -> list[tuple[CallEntry, L]]:
         fitting: dict[tuple[int, ...], list[CallEntry]] = defaultdict(list)
         for entry in entries:
-            places = tuple(i for i, leg in enumerate(legs) if _fits(entry, leg))
+            places = tuple(i for i, leg in enumerate(legs) if _fits(entry, leg, self._country))
             if places:
                 fitting[places].append(entry)
         pairs: list[tuple[CallEntry, L]] = []
@@ -80,11 +82,12 @@ def _is_connected(entry: CallEntry) -> bool:
     return entry.connect is not None or entry.state == "connected"
 
 
-def _fits(entry: CallEntry, leg: LegView) -> bool:
+def _fits(entry: CallEntry, leg: LegView, country: str) -> bool:
     if entry.start is None or abs(entry.start - leg.started) > START_TOLERANCE:
         return False
     sender, called = entry.from_number or entry.from_, entry.to_number or entry.to
     ours_from = same_number(sender, leg.local)
     ours_to = same_number(called, leg.local) or any(same_number(e, leg.local) for e in entry.extensions)
-    theirs_from, theirs_to = same_number(sender, leg.remote_number), same_number(called, leg.remote_number)
+    theirs_from = same_number(sender, leg.remote_number, country)
+    theirs_to = same_number(called, leg.remote_number, country)
     return (ours_from and theirs_to) or (ours_to and theirs_from)

@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     extension: str
     domain: str = ""
+    country: str = ""
+    """ISO region by which numbers are read."""
     max_calls: int = 30
     unrouted: str = "ignore"
     wrap_up: float = 30.0

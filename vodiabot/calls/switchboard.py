@@ -17,15 +17,16 @@ from ..protocol import commands, steps
 from ..protocol import messages as m
 from ..protocol.dialects import Dialect
 from ..protocol.dialog import Dialog
-from .call import Call, Party
+from .call import Call
 from .desk import Desk
 from .handler import refuse_or_fall_back, run_handler
 from .leg import Leg
 from .limits import DialGuard
 from .matching import Matcher
-from .numbers import normalise
+from .numbers import dialable, normalise
 from .one_way import FarSideChanged, events_of
 from .queue import Entry, Frame, Reconciled, SocketBack, SocketLost
+from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
 from .view import LegAndCall, dial_error
 
@@ -62,7 +63,7 @@ class Switchboard:
         self._nursery: trio.Nursery | None = None
         self._reconciling: set[Leg] = set()
         self._socket_up = True
-        self._matcher: Matcher[LegAndCall] = Matcher()
+        self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
         self._draining = False
         self.desk = Desk(self._allow, self._place, media.conference)
         self._log = log.bind(extension=settings.extension)
@@ -156,8 +157,8 @@ class Switchboard:
             why = "draining" if self._draining else "max_calls are up"
             self._refuse(invite, 486, why)
             return
-        to = normalise(invite.to_user or invite.to) or self._settings.extension
-        sender = normalise(invite.from_number or invite.from_user or invite.from_)
+        to = self._number(invite.to_user or invite.to) or self._settings.extension
+        sender = self._number(invite.from_number or invite.from_user or invite.from_)
         route = self._route(to, sender)
         if route is None and self._settings.unrouted == "busy":
             self._refuse(invite, 486, "there is no route")
@@ -175,7 +176,7 @@ class Switchboard:
             invite=invite,
             ring_timeout=self._settings.ring_timeout,
         )
-        leg, call = self._open(dialog, Party(sender, invite.from_display), called=to)
+        leg, call = self._open(dialog, self._party(sender, invite.from_display), called=to)
         if route is not None:
             self._nursery.start_soon(self._handle, leg, call, route)
 
@@ -227,13 +228,13 @@ class Switchboard:
             now=trio.current_time(),
             dialect=dialect,
             dialect_is_a_guess=guessed,
-            to=to,
+            to=dialable(to),
             local=self._settings.extension,
             ring_timeout=timeout,
         )
         self._log.info("outgoing call", call=dialog.call_id, to=to)
         own = self._settings.extension
-        return self._open(dialog, Party(normalise(to)), called=own, make=make, codecs=codecs)[1]
+        return self._open(dialog, self._party(self._number(to)), called=own, make=make, codecs=codecs)[1]
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
@@ -292,8 +293,9 @@ class Switchboard:
             case steps.LegRenamed(new=new):
                 self._legs[new] = leg
             case steps.RemoteNamed(name=name, number=number):
-                call.remote = Party(normalise(number) or call.remote.number, name or call.remote.name)
-                self._tell(call, events.CallChanged(at=at, call_id=call.id, what="remote"))
+                self._is_now(call, call.remote.told(number, name))
+            case FarSideListed():
+                self._is_now(call, after_listed(call.remote, fact))
             case steps.LegRinging(early_media=early):
                 self._tell(call, events.CallRinging(at=at, call_id=call.id, early_media=early))
             case steps.LegAnswered():
@@ -305,6 +307,18 @@ class Switchboard:
                     self._tell(call, event)
             case steps.LegEnded():
                 self._ended(leg, call, fact)
+
+    def _is_now(self, call: Call, remote: Party) -> None:
+        """Who is on the other side; told where that is new."""
+        if remote != call.remote:
+            call.remote = remote
+            self._tell(call, events.CallChanged(at=self._wall(), call_id=call.id, what="remote"))
+
+    def _number(self, text: str) -> str:
+        return normalise(text, self._settings.country)
+
+    def _party(self, number: str, name: str = "") -> Party:
+        return Party(number, name, self._settings.country)
 
     def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))

@@ -56,6 +56,8 @@ class PbxConfig(Section, frozen=True, kw_only=True):
     url: str
     """As written: http(s) or ws(s)."""
     domain: str
+    country: str = ""
+    """ISO region, "DE": how numbers without + are to be read; "" where it is not said."""
     dialect: DialectSetting = "auto"
     login: LoginWay = "password"
     admin: AdminConfig | None = None

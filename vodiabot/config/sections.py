@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import kinds
+from .countries import country
 from .ice import ice_server
 from .reading import Kind, ListOf, Spot, Table, Wrong, type_of
 from .secrets import secret
@@ -15,6 +16,7 @@ LOGIN_WAYS = ("password", "md5", "token", "url")
 PBX_FIELDS: dict[str, Kind] = {
     "url": kinds.pbx_url,
     "domain": kinds.word,
+    "country": country,
     "dialect": kinds.one_of(*DIALECTS),
     "login": kinds.one_of(*LOGIN_WAYS),
     "admin": Table({"user": kinds.word, "password": secret}, required=("user", "password")),
