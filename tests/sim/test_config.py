@@ -293,3 +293,12 @@ def test_lines_of_keys() -> None:
         "u.v[1].f": 8
     }
     assert [line_of(lines, key) for key in ("u.v[1].g", "u.v[1].f.x", "z", "t.q.r")] == [7, 8, None, 2]
+
+
+def test_orbits() -> None:
+    config = parse(tomli.loads('[[park]]\nnumber = "701"\nname = "Lot"\nreturns_after = 30'), file="s", base=Path())
+    [orbit] = config.orbits
+    assert (orbit.number, orbit.name, orbit.returns_after) == ("701", "Lot", 30)
+    with pytest.raises(ConfigError) as caught:
+        parse(tomli.loads('[[park]]\nnumber = "7"\nreturns = 3\n[[park]]\nnumber = "7"'), file="s", base=Path())
+    assert {problem.key for problem in caught.value.problems} == {"park[0].returns", "park[1].number"}

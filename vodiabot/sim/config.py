@@ -9,7 +9,7 @@ import tomli
 
 from ..errors import ConfigError, Problem
 from .config_lines import line_of, lines_of
-from .config_model import CODECS, DIALECTS, SERVICE_OPTIONS, Admin, Extension, Group, Service, SimConfig
+from .config_model import CODECS, DIALECTS, SERVICE_OPTIONS, Admin, Extension, Group, Orbit, Service, SimConfig
 from .config_reader import Reader
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Admin",
     "Extension",
     "Group",
+    "Orbit",
     "Service",
     "SimConfig",
     "default",
@@ -44,6 +45,7 @@ def default() -> SimConfig:
         ),
         services=tuple(services),
         groups=(Group("700", ("45", "46")),),
+        orbits=(Orbit("701", "Park 1"), Orbit("702", "Park 2")),
     )
 
 

@@ -78,6 +78,16 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Orbit:
+    """A number on which one call can be parked."""
+
+    number: str
+    name: str = ""
+    returns_after: float = 0.0
+    """Seconds after which a call that nobody picked up rings at who parked it; 0: never."""
+
+
+@dataclass(frozen=True)
 class Admin:
     user: str = "admin"
     password: str = "admin"
@@ -111,3 +121,6 @@ class SimConfig:
     extensions: tuple[Extension, ...] = ()
     services: tuple[Service, ...] = ()
     groups: tuple[Group, ...] = ()
+    orbits: tuple[Orbit, ...] = ()
+    tells_names: bool = True
+    """Who has another other side than before, as after a transfer, gets a `callerid`, besides what the lists say."""

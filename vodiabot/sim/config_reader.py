@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .config_model import CODECS, DIALECTS, FAULTS, SERVICE_OPTIONS, Admin, Extension, Group, Service, SimConfig
+from .config_model import CODECS, DIALECTS, FAULTS, SERVICE_OPTIONS, Admin, Extension, Group, Orbit, Service, SimConfig
 
 KEYS = (
     "domain",
@@ -25,6 +25,8 @@ KEYS = (
     "extension",
     "service",
     "group",
+    "park",
+    "tells_names",
 )
 
 MOST = {"hz": 4000.0, "seconds": 86400.0, "loss": 100.0, "jitter_ms": 1000.0, "seed": 2.0**32}
@@ -59,6 +61,8 @@ class Reader:
             extensions=tuple(self._each(table, "extension", self._extension)),
             services=tuple(self._each(table, "service", self._service)),
             groups=tuple(self._each(table, "group", self._group)),
+            orbits=tuple(self._each(table, "park", self._orbit)),
+            tells_names=self._flag(table, "tells_names", standard.tells_names),
         )
         self._numbers(config)
         return config
@@ -70,6 +74,7 @@ class Reader:
         numbers = [(f"extension[{i}].user", e.user) for i, e in enumerate(config.extensions)]
         numbers += [(f"service[{i}].number", s.number) for i, s in enumerate(config.services)]
         numbers += [(f"group[{i}].number", g.number) for i, g in enumerate(config.groups)]
+        numbers += [(f"park[{i}].number", o.number) for i, o in enumerate(config.orbits)]
         for key, number in numbers:
             if number and number in taken:
                 self._wrong(key, f"{number} is taken already")
@@ -122,6 +127,14 @@ class Reader:
     def _group(self, table: dict[str, Any], at: str) -> Group:
         self._known(table, ["number", "members"], at)
         return Group(self._name(table, "number", None, at), tuple(self._texts(table, "members", None, at)))
+
+    def _orbit(self, table: dict[str, Any], at: str) -> Orbit:
+        self._known(table, ["number", "name", "returns_after"], at)
+        return Orbit(
+            self._name(table, "number", None, at),
+            self._text(table, "name", "", at),
+            self._number(table, "returns_after", 0.0, low=0, at=at),
+        )
 
     def _admin(self, table: Any) -> Admin:
         if not isinstance(table, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..config import Service
-from . import offers, push, services, transfer
+from . import offers, parking, push, services, transfer
 from .ending import cancel_ringing, drop_ringing, end, fail, hang_up, refuse, watch_media
 from .frames import BadFrame, code_of, number_of, sdp_of, text_of
 from .model import Call, Leg, LegState, Side, Socket
@@ -46,6 +46,10 @@ def route(world: World, call: Call, leg: Leg, to: str, offer: str) -> None:
     service = world.service_of(to)
     if service is not None:
         services.start(world, call, leg, service, offer)
+        return
+    orbit = parking.orbit_of(to, parking.PICK_UP)
+    if orbit is not None:
+        parking.pick_up(world, call, leg, orbit, offer)
         return
     phones = phones_of(world, to, without=leg.socket)
     if isinstance(phones, int):

@@ -166,6 +166,11 @@ class Call:
     """`make-call`: the number to dial as soon as one's own phone is picked up."""
     ended: bool = False
     parked: bool = False
+    orbit: str = ""
+    """Where it is parked; "" if that is nowhere in particular."""
+    parked_by: str = ""
+    parkings: int = 0
+    """Rises whenever it is parked, so that what an earlier one had planned is void."""
 
     def other(self, leg: Leg) -> Leg | None:
         """The leg at the other end; None where that is a service, or nobody yet."""

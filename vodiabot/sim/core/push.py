@@ -121,6 +121,7 @@ def domain_state(world: World, socket: Socket) -> None:
     accounts = [account_entry(world, account) for account in world.accounts.values()]
     accounts += [_other(g.number, "hunts", g.number) for g in world.groups.values()]
     accounts += [_other(s.number, "attendants", s.kind) for s in world.services.values()]
+    accounts += [_other(o.number, "orbits", o.name) for o in world.orbits.values()]
     calls = [call_entry(world, call) for call in world.calls.values() if not call.ended]
     world.emit(SendFrame(socket.id, {"action": "domain-state", "messages": [], "calls": calls, "accounts": accounts}))
 

@@ -3,14 +3,14 @@
 *Blind*: taken as soon as the target can be rung; the leg that transfers gets a `bye`. What becomes of the target's
 ringing is the business of who stays: refused or not answered in time, its leg gets a `bye`. *Refused* (no such number,
 nobody there, busy, service kind `refuse-transfer`): a `response` frame with a code ≥ 400 for the leg, and nothing has
-changed. *Attended*: both legs of whoever joins get a `bye`.
+changed. *Attended*: both legs of whoever joins get a `bye`. Who stays is told its new other side by `callerid`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import calls, push, services
+from . import calls, parking, push, services
 from .effects import SendFrame
 from .ending import REASONS, bye, end, fail
 from .frames import BadFrame, number_of, text_of
@@ -28,21 +28,27 @@ def blind(world: World, socket: Socket, leg: Leg, frame: dict[str, Any]) -> None
     """`blind-transfer2`, `blind-transfer`."""
     to = number_of(text_of(frame, "to", needed=True))
     check_up(leg)
-    code = _refusal(world, leg, to)
+    orbit = parking.orbit_of(to, parking.PARK)
+    code = _refusal(world, leg, to, orbit)
     if code:
         say_refused(world, socket, leg, code)
         return
     world.log("info", "transfer", callid=leg.call_id, to=to)
-    _leave(world, leg)
-    _go(world, leg.call, to)
+    if orbit is not None:
+        parking.park(world, leg, orbit)
+        return
+    leave(world, leg)
+    go(world, leg.call, to)
 
 
-def _refusal(world: World, leg: Leg, to: str) -> int:
+def _refusal(world: World, leg: Leg, to: str, orbit: str | None) -> int:
     """The code of a refusal, or 0."""
     other = leg.call.other(leg)
     service = world.service_of(to)
     if other is None and leg.call.service is None:
         return 481
+    if orbit is not None:
+        return parking.refusal(world, orbit)
     if service is not None:
         return services.takes_transfers(service) or 0
     phones = calls.phones_of(world, to, without=other.socket if other else None)
@@ -56,12 +62,13 @@ def say_refused(world: World, socket: Socket, leg: Leg, code: int) -> None:
     world.emit(SendFrame(socket.id, {**told, "code": code, "reason": REASONS.get(code, "Refused")}))
 
 
-def _leave(world: World, leg: Leg) -> None:
+def leave(world: World, leg: Leg) -> None:
+    """The leg is out of its call, which goes on."""
     bye(world, leg)
     leg.call.legs.remove(leg)
 
 
-def _go(world: World, call: Call, to: str) -> None:
+def go(world: World, call: Call, to: str) -> None:
     """Who is left goes to the target, and counts as the caller now."""
     left = next((leg for leg in call.legs if not leg.ended), None)
     if left is not None:
@@ -77,6 +84,7 @@ def _go(world: World, call: Call, to: str) -> None:
         services.take_over(world, call, target)
     else:
         _ring(world, call, left, to)
+    tell_names(world, call)
     world.feed(call)
     push.calls_changed(world)
 
@@ -92,8 +100,8 @@ def _ring(world: World, call: Call, left: Leg | None, to: str) -> None:
 
 
 def park(world: World, leg: Leg) -> None:
-    """The other side waits for somebody else; its leg stays."""
-    _leave(world, leg)
+    """The other side waits for somebody else, on no orbit in particular; its leg stays."""
+    leave(world, leg)
     leg.call.parked = True
     world.feed(leg.call)
     push.calls_changed(world)
@@ -108,7 +116,7 @@ def dial_on(world: World, call: Call, leg: Leg) -> None:
     if code:
         fail(world, call, code)
     else:
-        _go(world, call, to)
+        go(world, call, to)
 
 
 # --- attended --------------------------------------------------------------------------------------------------------
@@ -125,8 +133,8 @@ def attended(world: World, socket: Socket, leg: Leg, second: Leg) -> None:
         return
     world.log("info", "attended transfer", callid=leg.call_id, second=second.call_id)
     call, gone = leg.call, second.call
-    _leave(world, leg)
-    _leave(world, second)
+    leave(world, leg)
+    leave(world, second)
     _join(world, call, gone)
 
 
@@ -154,6 +162,7 @@ def _join(world: World, call: Call, gone: Call) -> None:
     elif service is not None:
         services.take_over(world, call, service, at_once=True)
     _name(world, call)
+    tell_names(world, call)
     world.feed(call)
     push.calls_changed(world)
 
@@ -163,3 +172,14 @@ def _name(world: World, call: Call) -> None:
     if len(numbers) > 1:
         call.from_number, call.from_name = numbers[0], world.name_of(numbers[0])
         call.to_number, call.to_name = numbers[1], world.name_of(numbers[1])
+
+
+def tell_names(world: World, call: Call) -> None:
+    """Who is left is told by `callerid` with whom it is connected now; a change in its lists says it, too."""
+    if call.ended or not world.config.tells_names:
+        return
+    sides = {"from": (call.from_number, call.from_name), "to": (call.to_number, call.to_name)}
+    for leg in call.legs:
+        if leg.state is LegState.UP:
+            number, name = sides["to" if leg.user == call.from_number else "from"]
+            world.send(leg, {"action": "callerid", "callid": leg.call_id, "name": name, "number": number})

@@ -47,6 +47,7 @@ class World:
             e.user: Account(e.user, e.name or e.user, may_control=e.manages_calls) for e in config.extensions
         }
         self.services = {s.number: s for s in config.services}
+        self.orbits = {o.number: o for o in config.orbits}
         self.groups = {g.number: g for g in config.groups}
         self.sockets: dict[str, Socket] = {}
         self.legs: dict[str, Leg] = {}
