@@ -14,7 +14,7 @@ import trio
 
 from vodiabot.store import Store
 
-KEYS = 20
+KEYS = 60
 """In one batch."""
 WRITERS = 3
 
@@ -41,7 +41,7 @@ async def batches(store: Store) -> None:
             for key in await t.keys("batch/"):
                 await t.delete(key)
             for key in range(KEYS):
-                await t.set(f"batch/{number % 3}/{key}", [number, "x" * 200])
+                await t.set(f"batch/{number % 3}/{key}", [number, "x" * 500])
             await t.set("batch/last", number)
         say("ack", "batch", number)
         number += 1

@@ -76,7 +76,7 @@ async def check_batch(store: Store, acknowledged: int) -> None:
     assert number >= acknowledged, "a batch that was acknowledged is lost"
     expected = {f"batch/{number % 3}/{key}" for key in range(KEYS)} if number else set()
     assert set(there) == expected, "a batch is torn"
-    assert all(value == [number, "x" * 200] for value in there.values()), "a batch is torn"
+    assert all(value == [number, "x" * 500] for value in there.values()), "a batch is torn"
 
 
 async def check_singles(store: Store, name: str, acknowledged: int) -> None:
