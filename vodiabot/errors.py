@@ -166,6 +166,10 @@ class StoreError(VodiabotError):
         super().__init__(f"{file}: {message}")
 
 
+class AsyncioCancelled(VodiabotError):
+    """What `bot.asyncio` ran was cancelled on the asyncio side, by the library or because its loop has ended."""
+
+
 # --- speech ----------------------------------------------------------------------------------------------------------
 
 
