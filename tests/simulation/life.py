@@ -1,0 +1,207 @@
+"""One run: an hour of the life of a PBX and its bot, from one seed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+from trio.testing import MockClock
+
+from vodiabot import Bot
+from vodiabot.config import parse
+from vodiabot.session import Session
+from vodiabot.sim.config import SimConfig, default
+from vodiabot.testing.media import VirtualMedia
+from vodiabot.testing.pbx import VirtualPbx
+from vodiabot.testing.wire import Wire
+
+from .authors import Witness, dial_now_and_then, misbehaving, worker
+from .chance import Chance, determined
+from .network import FAIR, Network
+from .people import People
+from .watch import Violation, Watch
+
+HOUR = 3600.0
+STEP = 5.0
+"""Virtual seconds between two looks at everything; each event and frame is looked at when it comes."""
+SETTLE = 400.0
+"""Seconds after which, with all faults over and all people gone, nothing may be left: the PBX notices dead media, the
+bot has come back from its longest wait, and handlers have had their `wrap_up`."""
+
+SETTINGS = """
+[pbx]
+url = "ws://pbx.example.com"
+domain = "localhost"
+
+[[extension]]
+user = "45"
+password = "bot"
+
+[bot]
+state_dir = "{state}"
+drain_timeout = "5s"
+unrouted = "{unrouted}"
+
+[limits]
+dial_allow = ["*"]
+dials_per_minute = 20
+
+[plugins]
+enabled = ["worker"]
+
+[[route]]
+plugin = "worker"
+fallback = "{fallback}"
+"""
+
+
+@dataclass
+class Outcome:
+    """What a run was like, and what was wrong, if anything."""
+
+    seed: int
+    wrong: str = ""
+    calls: int = 0
+    events: int = 0
+    frames: int = 0
+    faults: int = 0
+    spoiled: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    print: str = ""
+    """Of all that was told and sent: the same for the same seed."""
+    took: float = 0.0
+    """Real seconds."""
+
+
+def live(seed: int, *, seconds: float = HOUR) -> Outcome:
+    """Live through it. What is found to be wrong is in the outcome; nothing is raised."""
+    outcome, began = Outcome(seed), time.perf_counter()
+    with determined(seed), structlog.testing.capture_logs() as lines, tempfile.TemporaryDirectory() as state:
+        try:
+            trio.run(_run, outcome, seconds, Path(state), clock=MockClock(autojump_threshold=0))
+            mistakes = [line for line in lines if "mistake of ours" in line["event"] or "internal" in line["event"]]
+            outcome.wrong = f"the engine's own mistake: {mistakes[0]}" if mistakes else ""
+        except BaseException as exc:
+            if isinstance(exc, KeyboardInterrupt):
+                raise
+            outcome.wrong = _plainly(exc)
+    outcome.took = time.perf_counter() - began
+    return outcome
+
+
+def _plainly(exc: BaseException) -> str:
+    while isinstance(exc, BaseExceptionGroup):
+        violations = exc.split(Violation)[0]
+        exc = (violations or exc).exceptions[0]
+    where = ""
+    if not isinstance(exc, Violation) and exc.__traceback__ is not None:
+        last = exc.__traceback__
+        while last.tb_next is not None:
+            last = last.tb_next
+        where = f" ({Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno})"
+    return f"{type(exc).__name__}: {exc}{where}"
+
+
+async def _run(outcome: Outcome, seconds: float, state: Path) -> None:
+    logging.disable(logging.CRITICAL)
+    life = _Life(outcome.seed, state)
+    try:
+        await life.run(seconds)
+    finally:
+        life.tell(outcome)
+
+
+class _Life:
+    def __init__(self, seed: int, state: Path) -> None:
+        chance = Chance(seed)
+        rng = chance.of("settings")
+        self.dirty = rng.random() < 0.5
+        self.wire = Wire()
+        self.pbx = VirtualPbx(_some_pbx(seed), self.wire, seed=seed)
+        self.network = Network(self.pbx, chance.of("network"))
+        self.people = People(self.pbx, self.network, chance.of, dirty=self.dirty)
+        self.witness = Witness()
+        text = SETTINGS.format(
+            state=state.as_posix(), unrouted=rng.choice(["ignore", "busy"]), fallback=rng.choice(["", "46", "600"])
+        )
+        self.bot = Bot(
+            parse(text),
+            plugins=[worker(chance.of("worker")), self.witness.plugin(), *misbehaving(chance.of("misbehaving"))],
+            media=VirtualMedia(self.wire).opened,
+            make_session=partial(Session, connect=self.network.connect, rng=chance.of("backoff")),
+            wall=trio.current_time,
+        )
+        self.watch = Watch(self.bot, self.pbx, self.network, self.wire, self.witness)
+        self.dialler = chance.of("dialler")
+
+    async def run(self, seconds: float) -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.pbx.run)
+            await nursery.start(self.bot.run)
+            await self.bot.wait_up(60)
+            self.watch.tap_sessions()
+            nursery.start_soon(self._look)
+            await trio.sleep(1)
+            self.watch.remember_tasks()
+            await self._live(seconds)
+            await self._end()
+            self.bot.drain()
+            await trio.sleep(60)
+            self.watch.check_witness()
+            nursery.cancel_scope.cancel()
+
+    async def _look(self) -> None:
+        while True:
+            await trio.sleep(STEP)
+            self.watch.step()
+
+    async def _live(self, seconds: float) -> None:
+        until = trio.current_time() + seconds
+        with trio.move_on_after(seconds):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.people.live)
+                nursery.start_soon(dial_now_and_then, self.bot, self.dialler, until)
+
+    async def _end(self) -> None:
+        """All faults are over, everybody goes home; a last reconnect, and all must be as the PBX says."""
+        self.network.weather, self.pbx.up = FAIR, True
+        self.people.go_home()
+        self.pbx.cut_all()
+        await trio.sleep(SETTLE / 2)
+        self.people.end_all_calls()
+        await trio.sleep(SETTLE / 2)
+        self.watch.step()
+        self.watch.check_quiet()
+        self.watch.check_witness()
+        if differences := self.watch.differences():
+            raise Violation(f"the bot does not believe what the PBX says: {differences}")
+
+    def tell(self, outcome: Outcome) -> None:
+        watch = self.watch
+        outcome.calls, outcome.events, outcome.frames = len(watch.ended), len(watch.published), len(self.pbx.sent)
+        outcome.faults, outcome.spoiled = self.people.faults, self.network.spoiled
+        outcome.reasons = Counter(watch.ended.values())
+        trace = hashlib.sha256()
+        for item in (*watch.published, *self.pbx.sent, *self.pbx.received):
+            trace.update(repr(item).encode())
+        outcome.print = trace.hexdigest()[:16]
+
+
+def _some_pbx(seed: int) -> SimConfig:
+    rng = Chance(seed).of("pbx")
+    return replace(
+        default(),
+        dialect=rng.choice(["classic", "modern"]),
+        expires=rng.choice([20.0, 60.0, 300.0]),
+        rename_calls=rng.random() < 0.3,
+        sloppy_setup=rng.random() < 0.3,
+        hold_by_reoffer=rng.random() < 0.3,
+    )

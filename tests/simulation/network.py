@@ -1,0 +1,137 @@
+"""The way between the PBX and the bot, and what may happen to frames on it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import trio
+
+from vodiabot.errors import ConnectionLost
+from vodiabot.testing.pbx import MemorySocket, VirtualPbx
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What happens to frames: chances from 0 to 1 for each frame, and seconds."""
+
+    delay: float = 0.0
+    """Each frame is late by up to so long; the order stays."""
+    duplicated: float = 0.0
+    swapped: float = 0.0
+    """With the one after it."""
+    garbled: float = 0.0
+    lost: float = 0.0
+    cut: float = 0.0
+    """The socket dies while the bot sends: before or after the frame has gone out."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether each frame comes once, whole and in order, or the socket dies, as TCP promises."""
+        return not (self.duplicated or self.swapped or self.garbled or self.lost)
+
+
+FAIR = Weather()
+
+
+def some_weather(rng: random.Random, *, dirty: bool) -> Weather:
+    """One kind of weather; `dirty`: also what TCP rules out, but a PBX may do all the same."""
+    weather = Weather(delay=rng.choice([0.0, 0.05, 0.3, 2.0]), cut=rng.choice([0.0, 0.0, 0.02]))
+    if not dirty:
+        return weather
+    chance = rng.choice([0.005, 0.02])
+    kind = rng.choice(["duplicated", "swapped", "garbled", "lost"])
+    return replace(weather, **{kind: chance})
+
+
+class Network:
+    """Sockets of the virtual PBX, in the weather of the moment. `connect` is given to `Session`."""
+
+    def __init__(self, pbx: VirtualPbx, rng: random.Random) -> None:
+        self.weather = FAIR
+        self.spoiled = 0
+        """Frames that were duplicated, swapped, garbled or lost."""
+        self.sent: list[tuple[str, str]] = []
+        """What the bot gave to a socket: the socket's name, the text."""
+        self._pbx = pbx
+        self._rng = rng
+
+    @asynccontextmanager
+    async def connect(self, *args: Any) -> AsyncIterator[RoughSocket]:
+        async with self._pbx.connect(*args) as socket:
+            yield RoughSocket(self, socket, self._rng)
+
+
+class RoughSocket:
+    """`session.Socket` with weather."""
+
+    def __init__(self, network: Network, inner: MemorySocket, rng: random.Random) -> None:
+        self.server_header = inner.server_header
+        self._network = network
+        self._inner = inner
+        self._rng = rng
+        self._waiting: list[str | bytes] = []
+        self._next: str | bytes | None = None
+
+    async def send(self, text: str) -> None:
+        cut = self._rng.random() < self._network.weather.cut
+        if cut and self._rng.random() < 0.5:
+            self._die()
+        await self._inner.send(text)
+        if cut:
+            self._die()
+
+    def _die(self) -> None:
+        self._inner._pbx.cut(self._inner._name)
+        raise ConnectionLost("the connection was reset")
+
+    async def receive(self) -> str | bytes:
+        if self._waiting:
+            await trio.lowlevel.checkpoint()
+            return self._waiting.pop(0)
+        while True:
+            frame = await self._inner.receive()
+            weather = self._network.weather
+            if weather.delay:
+                await trio.sleep(self._rng.uniform(0, weather.delay))
+            if weather.clean:
+                return frame
+            self._waiting += self._spoil(frame, weather)
+            if self._waiting:
+                return self._waiting.pop(0)
+
+    def _spoil(self, frame: str | bytes, weather: Weather) -> list[str | bytes]:
+        """What comes of a frame. One that is to be swapped waits for the next."""
+        held, self._next = self._next, None
+        if held is not None:
+            return [frame, held]
+        for chance, doing in self._doings(frame, weather):
+            if self._rng.random() < chance:
+                self._network.spoiled += 1
+                return doing()
+        return [frame]
+
+    def _doings(self, frame: str | bytes, weather: Weather) -> list[tuple[float, Callable[[], list[str | bytes]]]]:
+        def keep() -> list[str | bytes]:
+            self._next = frame
+            return []
+
+        return [
+            (weather.duplicated, lambda: [frame, frame]),
+            (weather.swapped, keep),
+            (weather.garbled, lambda: [garbled(str(frame), self._rng)]),
+            (weather.lost, lambda: []),
+        ]
+
+    async def ping(self) -> None:
+        await self._inner.ping()
+
+
+def garbled(text: str, rng: random.Random) -> str:
+    """Cut off, with another character, or with something in the middle."""
+    at = rng.randrange(len(text))
+    other = rng.choice('"{}[],:x0\\')
+    return rng.choice([text[:at], text[:at] + other + text[at + 1 :], text[:at] + '","x":' + text[at:]])

@@ -1,0 +1,181 @@
+"""What must hold at every step of a run, whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import trio
+
+from vodiabot import Bot, events
+from vodiabot.plugins.mailbox import MAILBOX_SIZE
+from vodiabot.testing.pbx import VirtualPbx
+from vodiabot.testing.wire import Wire
+
+from .authors import Witness
+from .network import Network
+
+ONCE = ("sdp-packet", "sip-bye", "sip-busy", "sip-ack")
+"""Frames that make sense once for a call-id."""
+
+
+class Violation(AssertionError):
+    """Something that must hold does not."""
+
+
+class Watch:
+    """Sees all that the engine publishes, and looks at the engine between two steps."""
+
+    def __init__(self, bot: Bot, pbx: VirtualPbx, network: Network, wire: Wire, witness: Witness) -> None:
+        self.bot = bot
+        self.pbx = pbx
+        self.network = network
+        self.wire = wire
+        self.witness = witness
+        self.published: list[events.Event] = []
+        self.handed: Counter[str] = Counter()
+        """Commands that the calls room has handed to a session, by call-id."""
+        self.ended: dict[str, str] = {}
+        """Calls of the bot's that were told as ended → reason."""
+        self._living: set[str] = set()
+        self._given_up: set[str] = set()
+        """Calls that were hung up before their answer was acknowledged, by the call-id on the wire."""
+        self._up: dict[str, bool] = {}
+        self._seen_frames = 0
+        self._once: Counter[tuple[str, str]] = Counter()
+        self._on_wire: Counter[str] = Counter()
+        self._tasks: Counter[str] = Counter()
+        self._tap()
+
+    def _tap(self) -> None:
+        publish = self.bot.host.publish_event
+
+        def seen(event: events.Event, **objects: Any) -> None:
+            self._note(event)
+            publish(event, **objects)
+
+        self.bot.host.publish_event = seen  # type: ignore[method-assign]
+
+    def tap_sessions(self) -> None:
+        """Once the bot has its lines: count the commands that they are handed."""
+        for line in self.bot.lines:
+            send = line.session.send
+
+            async def counted(command: Any, send: Any = send) -> None:
+                self.handed[getattr(command, "call_id", "")] += 1
+                await send(command)
+
+            line.session.send = counted  # type: ignore[method-assign]
+
+    # --- each event --------------------------------------------------------------------------------------------------
+
+    def _note(self, event: events.Event) -> None:
+        self.published.append(event)
+        if isinstance(event, events.SessionUp | events.SessionDown):
+            up = isinstance(event, events.SessionUp)
+            self._require(self._up.get(event.extension, False) is not up, f"session told twice: {event}")
+            self._up[event.extension] = up
+        if not isinstance(event, events.CallEvent):
+            return
+        self._require(event.call_id not in self.ended, f"told of a call that is over: {event}")
+        self._living.add(event.call_id)
+        if isinstance(event, events.CallEnded):
+            self._require(bool(event.reason), "a call ended without a reason")
+            self.ended[event.call_id] = event.reason
+            self._living.discard(event.call_id)
+
+    # --- each step ---------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Look at everything that may be looked at at any time. Raises Violation."""
+        self._wire_is_sound()
+        for state in self.bot.host.states():
+            self._require(state.queued <= MAILBOX_SIZE, f"mailbox of {state.name} holds {state.queued}")
+        alive = {call.id for call in self.bot.calls}
+        self._require(not alive & set(self.ended), "a call that was told as ended lives")
+
+    def _wire_is_sound(self) -> None:
+        """No command goes out twice: neither by itself after a reconnect, nor by a slip."""
+        fresh = self.pbx.received[self._seen_frames :]
+        self._seen_frames += len(fresh)
+        for _, frame in fresh:
+            call_id, action = str(frame.get("callid") or ""), str(frame.get("action"))
+            if not call_id:
+                continue
+            self._on_wire[call_id] += 1
+            self._require(
+                self._on_wire[call_id] <= self.handed[call_id],
+                f"{action} of {call_id} was sent more often than it was meant: {json.dumps(frame)[:200]}",
+            )
+            if action in ONCE and not (action == "sdp-packet" and not frame.get("to")):
+                self._once[call_id, action] += 1
+                enough = self._once[call_id, action] <= self._most(call_id, action)
+                # an answer that comes twice is acknowledged twice
+                self._require(enough or bool(self.network.spoiled), f"{action} of {call_id} was sent too often")
+
+    def _most(self, call_id: str, action: str) -> int:
+        """Who gives up a call that is being answered at that moment says so, acknowledges the answer, and then hangs
+        up what came of it."""
+        if action == "sip-bye" and not self._once[call_id, "sip-ack"]:
+            self._given_up.add(call_id)
+        return 2 if action == "sip-bye" and call_id in self._given_up else 1
+
+    # --- quiet moments -----------------------------------------------------------------------------------------------
+
+    def remember_tasks(self) -> None:
+        """The tasks of a bot without calls."""
+        self._tasks = tasks()
+
+    def check_quiet(self) -> None:
+        """The bot has no calls, and has had the time to tidy up: nothing is left of those that it had."""
+        self._require(not self._living, f"these calls never ended: {sorted(self._living)}")
+        left = tasks() - self._tasks
+        self._require(not left, f"these tasks outlive their calls: {dict(left)}")
+        self._require(self.wire.open_ends == 0, f"{self.wire.open_ends} media ends are open")
+
+    def check_witness(self) -> None:
+        """A healthy plugin heard of all calls and sessions, each event once and in order."""
+        must = [e for e in self.published if not isinstance(e, STATE)]
+        heard = [e for e in self.witness.told if not isinstance(e, STATE)]
+        for index, (one, other) in enumerate(zip(must, heard, strict=False)):
+            self._require(one is other or one == other, f"event {index}: published {one}, the plugin heard {other}")
+        self._require(len(must) == len(heard), f"{len(must)} events were published, the plugin heard {len(heard)}")
+
+    def differences(self) -> list[str]:
+        """Where what the bot believes of the domain is not what the PBX says."""
+        pbx = self.pbx.pbx
+        entries = {c["id"]: c["state"] for c in pbx.snapshot()["calls"]}
+        held = {id_: call.state for id_, call in self.bot.domain.calls.items()}
+        found = [
+            f"call {id_}: PBX {entries.get(id_)}, bot {held.get(id_)}"
+            for id_ in sorted({*entries, *held})
+            if entries.get(id_) != held.get(id_)
+        ]
+        for user, registered in ((u, u in pbx.snapshot()["registered"]) for u in ("46", "47", "48")):
+            account = self.bot.domain.accounts.get(user)
+            if account is None or account.registered is not registered:
+                found.append(f"account {user}: PBX registered={registered}, bot {account}")
+        return found
+
+    def _require(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            raise Violation(f"at {trio.current_time():.2f} s: {otherwise}")
+
+
+STATE = (events.AccountChanged, events.DomainCallChanged, events.FrameReceived)
+
+
+def tasks() -> Counter[str]:
+    """All tasks under the present task's root, by name."""
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    return Counter(task.name for task in _below(root))
+
+
+def _below(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield child
+            yield from _below(child)
