@@ -14,6 +14,7 @@ from .gathering import Gathered
 from .handler import Handler
 from .limits import DialGuard
 from .numbers import format_number
+from .permits import Permits
 from .phone import Phone
 from .prompts import Text
 from .remote import Party
@@ -31,6 +32,7 @@ __all__ = [
     "Gathered",
     "Handler",
     "Party",
+    "Permits",
     "Phone",
     "Route",
     "Settings",

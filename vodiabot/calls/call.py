@@ -197,6 +197,7 @@ class Call:
 
     # --- audio -------------------------------------------------------------------------------------------------------
 
+        self._leg.may()
     async def play(
         self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, loop: bool = False
     ) -> None:
@@ -217,6 +218,7 @@ class Call:
     ) -> AsyncIterator[None]:
         """Play beside what else happens, over and over: music while the caller waits. Leaving stops it. What `play`
         takes. Raises SourceError when it is left, if it could not be played; CallEnded if the call has ended before."""
+        self._leg.may()
         self._check_up()
         play = partial(self.play, source, gain=gain, fade_in=fade_in, fade_out=fade_out, loop=loop)
         async with play_beside(self._leg, play):
@@ -238,6 +240,7 @@ class Call:
 
     async def send_dtmf(self, digits: str) -> None:
         """Send digits (`0-9*#A-D`; each `,` or `w` waits half a second); returns when the last one has been sent.
+        self._leg.may("audio")
         Raises UsageError for anything else, before anything is sent; CallEnded."""
         for part in parts_of(digits):
             if isinstance(part, float):
@@ -248,6 +251,7 @@ class Call:
     async def dtmf(self) -> AsyncIterator[str]:
         """Digits of the other side, `0-9*#A-D`, as they come, each when it begins; also those that came before and that
         nobody took, the last 200. Ends with the call. A digit goes to one taker only, this or `gather`."""
+        self._leg.may()
         async for digit in self._leg.digits:
             yield digit
 
@@ -257,6 +261,7 @@ class Call:
         timeout: float = 5.0,
         *,
         first_digit_timeout: float | None = None,
+        self._leg.may()
         inter_digit_timeout: float | None = None,
         terminators: str = "#",
         prompt: Any = None,
@@ -288,6 +293,7 @@ class Call:
             allowed=allowed,
         )
         prompts = [prompt, *[prompt if retry_prompt is None else retry_prompt] * retries]
+        self._leg.may()
         played = [None if one is None else partial(self.play, prompt_of(one)) for one in prompts]
         keys = Keys(self._leg, *self._late_terminator)
         self.gathered = gathered = await gather(keys, rules, played, flush=flush)
@@ -316,6 +322,7 @@ class Call:
         """Record beside what else happens, as `record` does; the file is complete when the body is left. Raises
         SourceError."""
         self._check_up()
+        self._leg.may("record")
         async with record_beside(self._leg, Path(path), stereo=stereo) as running:
             yield running
 
@@ -325,6 +332,7 @@ class Call:
         """Wait. Raises CallEnded as soon as the call ends."""
         await self._while_up(partial(trio.sleep, seconds))
 
+        self._leg.may("record")
     async def wait_ended(self) -> None:
         """Returns when the call is over."""
         await self._leg.ended_event.wait()

@@ -92,7 +92,8 @@ async def either_ended(one: Call, other: Call) -> None:
 
 
 def check_talks(call: Call) -> None:
-    """Raises CallEnded, and IllegalMove for a call that is not answered."""
+    """Raises CallEnded, IllegalMove for a call that is not answered, NotAllowed for one that is another plugin's."""
     call._check_up()
+    call._leg.may()
     if call.answered is None:
         raise IllegalMove("the call is not answered yet")

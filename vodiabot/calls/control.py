@@ -18,6 +18,7 @@ from ..ports import CommandPort
 from ..protocol import commands
 from ..protocol import messages as m
 from .numbers import dialable, same_number
+from .permits import NEEDED_FOR_OTHERS, OTHERS, Permits
 from .queue import Reply
 
 ACT_TIMEOUT = 10.0
@@ -156,12 +157,14 @@ class CallControl:
         is_phone: Callable[[str], bool],
         guard: Callable[[str], None],
         country: str = "",
+        permits: Permits | None = None,
     ) -> None:
         """`calls`: everybody else's, by the PBX's id. `is_phone`: whether a number is an extension of the domain.
         `guard`: counts a number that is about to be reached, raises NotAllowed."""
         self.calls = calls
         self.is_phone = is_phone
         self.guard = guard
+        self.permits = permits or Permits()
         self.country = country
         self._outlets = outlets
         self._waiting: list[Waiting] = []
@@ -214,8 +217,9 @@ class CallControl:
     ) -> None:
         """Send a command about a call; returns when its effect shows. `effect` None: that the call is gone.
 
-        Raises NotPermitted, CallEnded (not where that is the effect), ConnectionLost.
+        Raises NotPermitted, CallEnded (not where that is the effect), ConnectionLost; NotAllowed to a plugin.
         """
+        self.permits.check(*NEEDED_FOR_OTHERS.get(action, (OTHERS,)))
         await self._carry_out(ActWaiting(outlet, action, id_, effect), command)
 
     async def dial(self, outlet: Outlet, to: str) -> DomainCallInfo | None:

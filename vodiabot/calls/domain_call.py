@@ -8,6 +8,7 @@ from ..protocol import commands
 from ..protocol.messages import CallEntry
 from .control import CallControl, Effect, Outlet, takes_part
 from .numbers import dialable, same_number
+from .permits import OTHERS
 
 HELD_STATES = frozenset({"holding", "onhold"})
 TALKING_STATES = frozenset({"connected"}) | HELD_STATES
@@ -106,6 +107,7 @@ class DomainCall:
             return
         outlet = self._by(call)
         leaving = _who_leaves(call, outlet.user, self._control)
+        self._control.permits.check(OTHERS, "transfer")
         self._control.guard(to)
         command = commands.BlindTransfer(id=self.id, from_=leaving, to=dialable(to))
         try:

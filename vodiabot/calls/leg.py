@@ -23,6 +23,7 @@ from ..protocol.dialog import Dialog
 from ..protocol.messages import CallEntry
 from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
+from .permits import NEEDED, Permits
 from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketBack, SocketLost
 from .remote import ListedSide
 
@@ -80,8 +81,12 @@ class Leg:
         media: Callable[[Callable[[object], None]], MediaLeg],
         on_fact: Callable[[Leg, steps.Fact], None],
         wall: Callable[[], float],
+        permits: Permits,
     ) -> None:
         self.id = dialog.call_id
+        self._permits = permits
+        self.owner = permits.who()
+        """The plugin whose call it is; None if it is nobody's."""
         self.dialog = dialog
         self.started = wall()
         self.answered: float | None = None
@@ -121,11 +126,16 @@ class Leg:
     async def ask(self, intent: steps.Intent) -> None:
         """Ask for something and wait until it is over.
 
-        Raises IllegalMove, CallEnded, ConnectionLost, TransferFailed, MediaError.
+        Raises IllegalMove, CallEnded, ConnectionLost, TransferFailed, MediaError; NotAllowed for a plugin that may not.
         """
+        self.may(*NEEDED.get(type(intent), ()))
         asked = Asked(intent)
         self.post(asked)
         await asked.reply.wait()
+
+    def may(self, *capabilities: str) -> None:
+        """Raises NotAllowed if the plugin that acts now lacks one of them, or `others` for a call not its own."""
+        self._permits.check(*capabilities, owner=self.owner)
 
     def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run a task that belongs to the leg and ends with it. Raises CallEnded."""

@@ -37,6 +37,7 @@ class Phone:
 
         Guarded by `[limits]`: raises NotAllowed, and nothing was sent. NotPermitted: there is no phone, perhaps.
         """
+        self._control.permits.check("dial")
         self._control.guard(to)
         made = await self._control.dial(self._outlet, to)
         return None if made is None else DomainCall(made, self._control, self._outlet)

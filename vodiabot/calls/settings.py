@@ -9,6 +9,7 @@ import msgspec
 from .. import events
 from .call import Call
 from .handler import Handler
+from .permits import Permits
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +38,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unrouted: str = "ignore"
     wrap_up: float = 30.0
     ring_timeout: float | None = None
+    permits: Permits = msgspec.field(default_factory=Permits)
+    """What plugins may do."""

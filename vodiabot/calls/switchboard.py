@@ -176,7 +176,8 @@ class Switchboard:
             invite=invite,
             ring_timeout=self._settings.ring_timeout,
         )
-        leg, call = self._open(dialog, self._party(sender, invite.from_display), called=to)
+        leg, call = self._open(dialog, Party(sender, invite.from_display, self._settings.country), called=to)
+        leg.owner = plugin
         if route is not None:
             self._nursery.start_soon(self._handle, leg, call, route)
 
@@ -207,6 +208,7 @@ class Switchboard:
         if self._nursery is None or self._draining:
             raise NotAllowed("the bot is leaving, no new calls")
         if not normalise(to):
+        self._settings.permits.check("dial")
             raise NotAllowed(f"{to!r} is no number to call")
         if len(self.calls) >= self._settings.max_calls:
             raise NotAllowed(f"[media] max_calls = {self._settings.max_calls} are up")
@@ -257,6 +259,7 @@ class Switchboard:
         )
         call = make(
             leg,
+            permits=self._settings.permits,
             extension=self._settings.extension,
             local=called,
             remote=remote,
