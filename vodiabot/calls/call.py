@@ -188,6 +188,7 @@ class Call:
 
     async def mute(self, on: bool = True) -> None:
         """Send silence in place of what plays, and tell the PBX. Raises CallEnded."""
+        self._leg.may()
         self._leg.media.set_muted(on)
         await self._leg.ask(steps.WantMute(on=on))
 
@@ -197,7 +198,6 @@ class Call:
 
     # --- audio -------------------------------------------------------------------------------------------------------
 
-        self._leg.may()
     async def play(
         self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, loop: bool = False
     ) -> None:
@@ -209,6 +209,7 @@ class Call:
 
         Raises CallEnded, SourceError, SpeechUnavailable.
         """
+        self._leg.may()
         how = HowToPlay(gain, fade_in, fade_out, loop)
         await self._while_up(lambda: play_all(self._leg, source, how, self.say))
 
@@ -218,7 +219,6 @@ class Call:
     ) -> AsyncIterator[None]:
         """Play beside what else happens, over and over: music while the caller waits. Leaving stops it. What `play`
         takes. Raises SourceError when it is left, if it could not be played; CallEnded if the call has ended before."""
-        self._leg.may()
         self._check_up()
         play = partial(self.play, source, gain=gain, fade_in=fade_in, fade_out=fade_out, loop=loop)
         async with play_beside(self._leg, play):
@@ -231,6 +231,7 @@ class Call:
         Raises CallEnded if the call has ended, UsageError for a rate below 8000 or above 48000.
         """
         self._check_up()
+        self._leg.may("audio")
         return open_audio(self._leg, rate, frames)
 
     async def say(self, text: str) -> None:
@@ -240,8 +241,8 @@ class Call:
 
     async def send_dtmf(self, digits: str) -> None:
         """Send digits (`0-9*#A-D`; each `,` or `w` waits half a second); returns when the last one has been sent.
-        self._leg.may("audio")
         Raises UsageError for anything else, before anything is sent; CallEnded."""
+        self._leg.may()
         for part in parts_of(digits):
             if isinstance(part, float):
                 await self.sleep(part)
@@ -261,7 +262,6 @@ class Call:
         timeout: float = 5.0,
         *,
         first_digit_timeout: float | None = None,
-        self._leg.may()
         inter_digit_timeout: float | None = None,
         terminators: str = "#",
         prompt: Any = None,
@@ -284,6 +284,7 @@ class Call:
         Raises CallEnded, UsageError for rules that make no sense, and what `play` raises for the prompt.
         """
         self._check_up()
+        self._leg.may()
         rules = rules_of(
             max_digits,
             timeout,
@@ -293,7 +294,6 @@ class Call:
             allowed=allowed,
         )
         prompts = [prompt, *[prompt if retry_prompt is None else retry_prompt] * retries]
-        self._leg.may()
         played = [None if one is None else partial(self.play, prompt_of(one)) for one in prompts]
         keys = Keys(self._leg, *self._late_terminator)
         self.gathered = gathered = await gather(keys, rules, played, flush=flush)
@@ -313,6 +313,7 @@ class Call:
         """Record the other side until the call ends, `max_seconds`, `silence` seconds of its silence, or one of the
         digits `stop_on`; returns when it is over. A WAV, or Ogg/Opus if the path ends in `.ogg` or `.opus`. `stereo`:
         the other side left, what the bot sends right. Raises SourceError if the file can't be written."""
+        self._leg.may("record")
         return await self._leg.media.record(
             Path(path), max_seconds=max_seconds, silence=silence, stop_on=stop_on, stereo=stereo
         )
@@ -332,7 +333,6 @@ class Call:
         """Wait. Raises CallEnded as soon as the call ends."""
         await self._while_up(partial(trio.sleep, seconds))
 
-        self._leg.may("record")
     async def wait_ended(self) -> None:
         """Returns when the call is over."""
         await self._leg.ended_event.wait()

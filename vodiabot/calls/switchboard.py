@@ -176,7 +176,7 @@ class Switchboard:
             invite=invite,
             ring_timeout=self._settings.ring_timeout,
         )
-        leg, call = self._open(dialog, Party(sender, invite.from_display, self._settings.country), called=to)
+        leg, call = self._open(dialog, self._party(sender, invite.from_display), called=to)
         leg.owner = plugin
         if route is not None:
             self._nursery.start_soon(self._handle, leg, call, route)
@@ -205,10 +205,10 @@ class Switchboard:
         self._guard.check(to, trio.current_time())
 
     def _check_room(self, to: str) -> None:
+        self._settings.permits.check("dial")
         if self._nursery is None or self._draining:
             raise NotAllowed("the bot is leaving, no new calls")
         if not normalise(to):
-        self._settings.permits.check("dial")
             raise NotAllowed(f"{to!r} is no number to call")
         if len(self.calls) >= self._settings.max_calls:
             raise NotAllowed(f"[media] max_calls = {self._settings.max_calls} are up")
@@ -256,10 +256,10 @@ class Switchboard:
             media=lambda on_event: self._media.open(dialog.call_id, on_event, codecs=codecs),
             on_fact=self._happened,
             wall=self._wall,
+            permits=self._settings.permits,
         )
         call = make(
             leg,
-            permits=self._settings.permits,
             extension=self._settings.extension,
             local=called,
             remote=remote,
