@@ -5,7 +5,7 @@ The public names: what plugins import. See docs/plugins.md.
 
 from . import errors, events
 from .bot import Bot
-from .calls import Call, Conference, Consultation, DomainCall, Party, Phone, Text, format_number
+from .calls import Call, Conference, Consultation, DomainCall, ParkedCall, Party, Phone, Text, format_number
 from .errors import (
     Busy,
     CallEnded,
@@ -46,6 +46,7 @@ __all__ = [
     "NotAccepted",
     "NotAllowed",
     "NotPermitted",
+    "ParkedCall",
     "Party",
     "Phone",
     "Recording",

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from . import events as ev
-from .calls import Call, CallControl, Conference, DialGuard, DomainCall, Phone, Route
+from .calls import Call, CallControl, Conference, DialGuard, DomainCall, ParkedCall, Parking, Phone, Route
 from .config.model import Config
 from .console import serve_console
 from .dialect_memory import DialectMemory
@@ -62,9 +62,10 @@ class Bot:
             calls=lambda: self.domain.calls,
             outlets=lambda: self.lines,
             is_phone=self._is_phone,
-            guard=lambda to: self.guard.check(to, trio.current_time()),
+            guard=self._check_dial,
             country=config.pbx.country,
         )
+        self.parking = Parking(lambda: self.domain.calls, lambda: self.domain.accounts, config.pbx.country)
         self.host = PluginHost(plugins, hook_timeout=config.limits.hook_timeout, bot=self)
         self.lines: list[Line] = []
         self.console_url: str | None = None
@@ -178,6 +179,21 @@ class Bot:
         """`async with bot.conference() as conference: conference.add(call)`: all calls in it hear one another, of
         whatever extension. On leaving, those that are still in it are alone again. Raises MediaError, NotAllowed."""
         return self._line(None).switchboard.desk.conference()
+
+    @property
+    def parked(self) -> list[ParkedCall]:
+        """Who waits on the PBX's park orbits, longest call first, whoever parked him. One who was picked up by others
+        may be among them for some seconds more, as the PBX tells no end of a call."""
+        return self.parking.parked
+
+    def pick_up(
+        self, which: str | ParkedCall | None = None, extension: str | None = None, timeout: float | None = None
+    ) -> AbstractAsyncContextManager[Call]:
+        """`async with bot.pick_up("701") as call`: who is parked on an orbit, or the one of `parked` that was given, or
+        without either who waits longest. As `dial` otherwise, also in what it raises: Rejected if nobody is there any
+        more, NotAllowed if nobody is parked or `[limits]` does not allow the orbit."""
+        dial = self._line(extension).switchboard.dial
+        return self.parking.pick_up(which, dial=dial, guard=self._check_dial, timeout=timeout)
 
     async def wait_up(self, timeout: float) -> None:
         """Returns when a session is up. Raises what refused the login, or ConnectionLost after `timeout` seconds."""
@@ -301,11 +317,16 @@ class Bot:
             except trio.WouldBlock:
                 log.warning("a reader of bot.events() is late, an event was lost", event_kind=type(event).__name__)
 
+    def _check_dial(self, to: str) -> None:
+        self.guard.check(to, trio.current_time())
+
     def _is_phone(self, number: str) -> bool:
         account = self.domain.accounts.get(number)
         return account is not None and account.type == "extensions"
 
     def _owns(self, entry: m.CallEntry) -> bool:
+        if self.parking.has_left(entry, [line.user for line in self.lines]):
+            return False
         return any(line.switchboard.owns(entry) for line in self.lines)
 
 

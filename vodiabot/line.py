@@ -71,6 +71,7 @@ class Line:
             guard=bot.guard,
             on_other_dialect=self._try_other_dialect,
             wall=bot.wall,
+            parking=bot.parking,
         )
 
     async def wait_up(self) -> None:

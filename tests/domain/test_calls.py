@@ -343,3 +343,23 @@ def test_an_address_stands_in_for_a_number(field: str) -> None:
     heard = Heard()
     heard.apply(one(m.CallEntry(id="x", from_="a", to="b")))
     assert getattr(heard.domain.calls["x"], field) == {"from_number": "a", "to_number": "b"}[field]
+
+
+def test_of_a_party_who_has_left_nothing_is_kept() -> None:
+    heard = Heard()
+    heard.apply(one(call("x", a="+49711", b="48", to_name="Clara", extensions=("48",))))
+    heard.apply(one(call("x", a="+49711", b="702")))
+    known = heard.domain.calls["x"]
+    assert (known.from_number, known.to_number, known.to_name, known.extensions) == ("+49711", "702", "", ())
+    heard.apply(one(call("x", a="+49711", b="702", to_name="Park 2")))
+    heard.apply(one(call("x", a="+49711", b="702")))
+    assert heard.domain.calls["x"].to_name == "Park 2"
+
+
+def test_a_call_of_ours_that_goes_on_among_others_is_theirs_at_once() -> None:
+    """Not so one that is listed as it was: that is a list which has not caught up with our hang-up."""
+    heard = Heard(own=["o"])
+    heard.apply(listed(OURS))
+    heard.own.clear()
+    assert heard.apply(listed(OURS), 0.1) == []
+    assert heard.apply(listed(call("o", a="46", b="702")), 0.1) == ["+o"]

@@ -14,6 +14,7 @@ from .gathering import Gathered
 from .handler import Handler
 from .limits import DialGuard
 from .numbers import format_number
+from .park import ParkedCall, Parking
 from .permits import Permits
 from .phone import Phone
 from .prompts import Text
@@ -31,6 +32,8 @@ __all__ = [
     "DomainCall",
     "Gathered",
     "Handler",
+    "ParkedCall",
+    "Parking",
     "Party",
     "Permits",
     "Phone",

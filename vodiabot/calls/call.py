@@ -153,6 +153,15 @@ class Call:
         self._guard(to)
         await self._leg.ask(steps.WantTransfer(to=dialable(to)))
 
+    async def park(self, orbit: str | None = None) -> str:
+        """Park the caller on an orbit of the PBX, where he hears its music until somebody picks him up; gives the orbit
+        when the PBX has taken him (the call is then over for us). None: one that is free, as far as the PBX tells.
+
+        Raises TransferFailed (taken, or there is no such orbit: the caller is still here), NotAllowed (nothing was
+        sent), CallEnded if the caller has hung up, ConnectionLost, IllegalMove.
+        """
+        return await self._desk.parking.park(self, orbit)
+
     def consult(
         self,
         to: str,

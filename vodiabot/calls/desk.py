@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from ..ports import MediaConference
 from .call import Call
 from .conference import Conference, bridge, open_conference
 from .consult import Consultation, Consulting, start_consultation
+from .park import Parking
 
 
 class Place(Protocol):
@@ -28,6 +29,7 @@ class Desk:
     """Counts a dial that is about to be placed. Raises NotAllowed."""
     place: Place
     media: Callable[[], MediaConference]
+    parking: Parking = field(default_factory=Parking)
 
     def consult(
         self, first: Call, to: str, *, timeout: float | None, whisper: Any, accept: str, accept_timeout: float

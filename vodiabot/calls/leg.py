@@ -260,6 +260,11 @@ class Leg:
         if news is not None and self.ended is None:
             self._on_fact(self, news)
 
+    def other_side_is(self, number: str, name: str) -> None:
+        """Known from elsewhere than from the PBX's frames for this leg."""
+        if self.ended is None:
+            self._on_fact(self, steps.RemoteNamed(name=name, number=number))
+
     def _judge_silence(self, news: FarSideSilent | FarSideHeard | None = None) -> None:
         if news is not None and self.ended is None:
             self._one_way.hear(news, trio.current_time())

@@ -39,6 +39,10 @@ def _as_regex(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+class UsedUp(NotAllowed):
+    """The number may be dialled, but not now."""
+
+
 class DialGuard:
     """Decides on each number that the bot is about to reach: dial, transfer, consult, park and the desk phone alike."""
 
@@ -66,7 +70,7 @@ class DialGuard:
         while self._recent and self._recent[0] <= now - WINDOW:
             self._recent.popleft()
         if len(self._recent) >= self._per_minute:
-            raise NotAllowed(f"[limits] dials_per_minute = {self._per_minute} are used up")
+            raise UsedUp(f"[limits] dials_per_minute = {self._per_minute} are used up")
         self._recent.append(now)
 
     def allows(self, to: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from ..protocol.messages import CallEntry
@@ -11,6 +11,11 @@ from .numbers import same_number
 
 START_TOLERANCE = 5.0
 """Seconds by which the PBX's start time of a call and ours may differ: two clocks, and whole seconds on one side."""
+
+
+CODE = "*"
+"""What a number begins with that is a code for the PBX. Who dials one is connected with somebody else, of whom the
+entry may speak at once [guess]."""
 
 
 class LegView(Protocol):
@@ -57,12 +62,18 @@ class Matcher(Generic[L]):
                 open_entries.append(entry)
         taken = [leg for _, leg in pairs] + list(self._known.values())
         free = [leg for leg in legs if not any(leg is other for other in taken)]
-        return pairs + self._by_numbers(open_entries, free)
+        pairs += self._by_numbers(open_entries, free, _fits)
+        open_entries = [e for e in open_entries if not any(_fits(e, leg, self._country) for leg in free)]
+        coded = [leg for leg in free if leg.remote_number.startswith(CODE)]
+        coded = [leg for leg in coded if all(leg is not other for _, other in pairs)]
+        return pairs + self._by_numbers(open_entries, coded, _fits_a_code)
 
-    def _by_numbers(self, entries: list[CallEntry], legs: list[L]) -> list[tuple[CallEntry, L]]:
+    def _by_numbers(
+        self, entries: list[CallEntry], legs: list[L], fits: Callable[[CallEntry, LegView, str], bool]
+    ) -> list[tuple[CallEntry, L]]:
         fitting: dict[tuple[int, ...], list[CallEntry]] = defaultdict(list)
         for entry in entries:
-            places = tuple(i for i, leg in enumerate(legs) if _fits(entry, leg, self._country))
+            places = tuple(i for i, leg in enumerate(legs) if fits(entry, leg, self._country))
             if places:
                 fitting[places].append(entry)
         pairs: list[tuple[CallEntry, L]] = []
@@ -91,3 +102,10 @@ def _fits(entry: CallEntry, leg: LegView, country: str) -> bool:
     theirs_from = same_number(sender, leg.remote_number, country)
     theirs_to = same_number(called, leg.remote_number, country)
     return (ours_from and theirs_to) or (ours_to and theirs_from)
+
+
+def _fits_a_code(entry: CallEntry, leg: LegView, country: str) -> bool:
+    """A call of ours to a code, which has become one to whom that reached."""
+    if entry.start is None or abs(entry.start - leg.started) > START_TOLERANCE:
+        return False
+    return same_number(entry.from_number or entry.from_, leg.local)

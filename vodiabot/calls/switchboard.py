@@ -25,12 +25,16 @@ from .limits import DialGuard
 from .matching import Matcher
 from .numbers import dialable, normalise
 from .one_way import FarSideChanged, events_of
+from .park import Parking
 from .queue import Entry, Frame, Reconciled, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
 from .view import LegAndCall, dial_error
 
 log = structlog.get_logger(__name__)
+
+_OF_THE_NEWEST = (m.Sdp, m.Bye, m.Cancel, m.Candidate, m.CallerId, m.RecordingState)
+"""What older PBXs send without saying which leg is meant."""
 
 
 class Switchboard:
@@ -48,6 +52,7 @@ class Switchboard:
         guard: DialGuard,
         on_other_dialect: Callable[[Dialect], None] = lambda fresh: None,
         wall: Callable[[], float] = time.time,
+        parking: Parking | None = None,
     ) -> None:
         self._settings = settings
         self._commands = commands
@@ -65,7 +70,7 @@ class Switchboard:
         self._socket_up = True
         self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
         self._draining = False
-        self.desk = Desk(self._allow, self._place, media.conference)
+        self.desk = Desk(self._allow, self._place, media.conference, parking or Parking())
         self._log = log.bind(extension=settings.extension)
 
     # --- the outside -------------------------------------------------------------------------------------------------
@@ -94,9 +99,7 @@ class Switchboard:
                 self._listed(calls, whole)
             case m.DomainState(calls=tuple() as calls):
                 self._listed(calls, whole=True)
-            case m.Sdp(call_id="") | m.Bye(call_id="") | m.Cancel(call_id="") | m.Candidate(call_id=""):
-                self._to_newest(message)
-            case m.CallerId(call_id="") | m.RecordingState(call_id=""):
+            case _ if getattr(message, "call_id", None) == "" and isinstance(message, _OF_THE_NEWEST):
                 self._to_newest(message)
             case _:
                 self._to_leg(message, getattr(message, "call_id", None))
@@ -176,7 +179,7 @@ class Switchboard:
             invite=invite,
             ring_timeout=self._settings.ring_timeout,
         )
-        leg, call = self._open(dialog, self._party(sender, invite.from_display), called=to)
+        leg, call = self._open(dialog, Party(sender, invite.from_display, self._settings.country), called=to)
         leg.owner = plugin
         if route is not None:
             self._nursery.start_soon(self._handle, leg, call, route)
@@ -235,8 +238,8 @@ class Switchboard:
             ring_timeout=timeout,
         )
         self._log.info("outgoing call", call=dialog.call_id, to=to)
-        own = self._settings.extension
-        return self._open(dialog, self._party(self._number(to)), called=own, make=make, codecs=codecs)[1]
+        remote = Party(self._number(to), country=self._settings.country)
+        return self._open(dialog, remote, called=self._settings.extension, make=make, codecs=codecs)[1]
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
@@ -319,9 +322,6 @@ class Switchboard:
 
     def _number(self, text: str) -> str:
         return normalise(text, self._settings.country)
-
-    def _party(self, number: str, name: str = "") -> Party:
-        return Party(number, name, self._settings.country)
 
     def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))

@@ -19,7 +19,7 @@ TALKING_STATES = frozenset({"connected", "holding", "onhold"})
 
 OWN_GRACE = 5.0
 """Seconds after which a call that was one of the bot's own legs may be somebody else's, as after a transfer.
-Before, it is the list that has not caught up with our hang-up."""
+Before, it is the list that has not caught up with our hang-up, unless others take part in it now."""
 
 FORGET_ENDED = 600.0
 """Seconds for which an ended call is not believed to be there again; then its id may name another call."""
@@ -38,8 +38,8 @@ class Calls:
         self._seen: dict[str, int] = {}
         """The turn in which each held call was last told of."""
         self._doubts: dict[str, Doubt] = {}
-        self._owned: dict[str, float] = {}
-        """Calls of the bot's own legs → when that was last so."""
+        self._owned: dict[str, tuple[float, tuple[str, ...]]] = {}
+        """Calls of the bot's own legs → when that was last so, and who was on either side."""
         self._ended: dict[str, tuple[float, float | None]] = {}
         """Calls that were told as ended, oldest first → when that was, and their start."""
         self._lists_come = False
@@ -66,7 +66,7 @@ class Calls:
     def listed(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
         """A list that is whole for one subscription: what it lacks may be over."""
         self._lists_come = True
-        self._owned = {id_: when for id_, when in self._owned.items() if now - when < OWN_GRACE}
+        self._owned = {id_: known for id_, known in self._owned.items() if now - known[0] < OWN_GRACE}
         changes = self.some(entries, turn, now)
         for id_ in self._held:
             if self._seen[id_] != turn:
@@ -144,10 +144,12 @@ class Calls:
         return start is None or entry.start is None or entry.start <= start
 
     def _is_own(self, entry: CallEntry, now: float) -> bool:
+        sides = (entry.from_number or entry.from_, entry.to_number or entry.to)
         if self._own(entry):
-            self._owned[entry.id] = now
+            self._owned[entry.id] = (now, sides)
             return True
-        return now - self._owned.get(entry.id, -math.inf) < OWN_GRACE
+        when, sides_then = self._owned.get(entry.id, (-math.inf, ()))
+        return sides == sides_then and now - when < OWN_GRACE
 
 
 def takes_part(account: str, call: DomainCallInfo) -> bool:
@@ -160,17 +162,20 @@ def is_talking(call: DomainCallInfo) -> bool:
 
 
 def _merged(old: DomainCallInfo | None, entry: CallEntry) -> DomainCallInfo:
-    """The entry; what it leaves out stays as it was known."""
+    """The entry; what it leaves out stays as it was known, but for what was known of a party who has left."""
     known = old or DomainCallInfo(id=entry.id, state="")
+    from_number = entry.from_number or entry.from_ or known.from_number
+    to_number = entry.to_number or entry.to or known.to_number
+    same_from, same_to = from_number == known.from_number, to_number == known.to_number
     return DomainCallInfo(
         id=entry.id,
         state=entry.state or known.state,
-        from_number=entry.from_number or entry.from_ or known.from_number,
-        from_name=entry.from_name or known.from_name,
-        to_number=entry.to_number or entry.to or known.to_number,
-        to_name=entry.to_name or known.to_name,
+        from_number=from_number,
+        from_name=entry.from_name or (known.from_name if same_from else ""),
+        to_number=to_number,
+        to_name=entry.to_name or (known.to_name if same_to else ""),
         start=known.start if entry.start is None else entry.start,
         connect=known.connect if entry.connect is None else entry.connect,
-        extensions=entry.extensions or known.extensions,
+        extensions=entry.extensions or (known.extensions if same_from and same_to else ()),
         recording=entry.recording,
     )

@@ -77,7 +77,7 @@ def pick_up(world: World, call: Call, leg: Leg, orbit: str, offer: str) -> None:
     """A client has dialled it: its call takes over who is parked. First the lists have what it dialled."""
     parked = parked_on(world, orbit)
     if parked is None:
-        refuse(world, leg, 404 if orbit not in world.orbits else 480)
+        refuse(world, leg, 404)
         return
     offers.begin(world, leg, offer)
     push.calls_changed(world)
