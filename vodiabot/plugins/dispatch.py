@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import trio
@@ -28,11 +27,19 @@ class PluginHost:
         hook_timeout: float,
         bot: Any,
         mailbox_size: int = MAILBOX_SIZE,
+        bot_for: Callable[[LoadedPlugin], Any] | None = None,
     ) -> None:
-        """`hook_timeout`: seconds that one call of a hook may take. `bot`: what hooks get as `bot`."""
-        self._bot = bot
-        make = partial(Runner, hook_timeout=hook_timeout, mailbox_size=mailbox_size)
-        self._runners = {plugin.name: make(plugin) for plugin in plugins}
+        """`hook_timeout`: seconds that one call of a hook may take. `bot`: what hooks get as `bot`; `bot_for` makes one
+        for each plugin instead."""
+        self._runners = {
+            plugin.name: Runner(
+                plugin,
+                bot=bot if bot_for is None else bot_for(plugin),
+                hook_timeout=hook_timeout,
+                mailbox_size=mailbox_size,
+            )
+            for plugin in plugins
+        }
         self._by_hook: Mapping[str, list[Runner]] = {
             hook: [r for r in self._runners.values() if hook in r.plugin.implementations] for hook in HOOKS
         }
@@ -55,11 +62,8 @@ class PluginHost:
 
         Raises KeyError if there is no such hook.
         """
-        runners = self._by_hook[hook]
-        if runners:
-            complete = {"bot": self._bot, **arguments}
-            for runner in runners:
-                runner.post(Post(hook, complete))
+        for runner in self._by_hook[hook]:
+            runner.post(Post(hook, arguments))
 
     def publish_event(self, event: events.Event, **objects: Any) -> None:
         """Publish an event by its own hook; `objects` are live handles, such as `call`. Raises KeyError."""
@@ -78,10 +82,9 @@ class PluginHost:
         what waits before it (told in the log), so that this returns after three times `hook_timeout` at the
         latest. Needs `run`.
         """
-        complete = {"bot": self._bot, **arguments}
         async with trio.open_nursery() as nursery:
             for runner in self._by_hook[hook]:
-                nursery.start_soon(runner.call_and_wait, hook, complete)
+                nursery.start_soon(runner.call_and_wait, hook, arguments)
 
     def handler(self, plugin_name: str) -> Handler | None:
         """The plugin's `answer_call`, to be called with `call=` (and `bot=`); None if it has none or is in
@@ -94,9 +97,14 @@ class PluginHost:
             return None
 
         async def handle(**arguments: Any) -> None:
-            await runner.handle({"bot": self._bot, **arguments})
+            await runner.handle(arguments)
 
         return handle
+
+    def spawn(self, plugin_name: str, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run a plugin's own work in its own nursery until it is over; its exception is logged as the plugin's. Raises
+        NotAllowed if it does not run."""
+        self._runners[plugin_name].spawn(work, *args)
 
     def states(self) -> list[PluginState]:
         """How each plugin fares, in the order of `[plugins] enabled`."""

@@ -17,6 +17,20 @@ current_plugin: ContextVar[str | None] = ContextVar("vodiabot_current_plugin", d
 blame."""
 
 
+current_call: ContextVar[str | None] = ContextVar("vodiabot_current_call", default=None)
+"""The id of the call that a hook or handler is about; what it spawns inherits it. For log lines."""
+
+
+@contextmanager
+def about(call: Any) -> Iterator[None]:
+    """Mark what runs in the body as being about a call, if there is one."""
+    token = current_call.set(None if call is None else getattr(call, "id", None))
+    try:
+        yield
+    finally:
+        current_call.reset(token)
+
+
 @contextmanager
 def on_behalf_of(plugin: LoadedPlugin) -> Iterator[None]:
     """Mark what runs in the body as the plugin's."""

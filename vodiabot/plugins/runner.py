@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
 import structlog
 import trio
 
-from ..errors import PluginError
-from .guard import chosen, is_only_call_ended, is_plugins_own, on_behalf_of
+from ..errors import NotAllowed, PluginError
+from .guard import about, chosen, is_only_call_ended, is_plugins_own, on_behalf_of
 from .mailbox import Mailbox, Post
 from .model import LoadedPlugin, PluginState
 
@@ -20,8 +20,11 @@ class Runner:
     """Owns one plugin's task. A door for later: an error budget calls `quarantine`, a reload makes a new
     Runner."""
 
-    def __init__(self, plugin: LoadedPlugin, *, hook_timeout: float, mailbox_size: int) -> None:
+    def __init__(self, plugin: LoadedPlugin, *, bot: Any = None, hook_timeout: float, mailbox_size: int) -> None:
         self.plugin = plugin
+        self.bot = bot
+        """What its hooks get as `bot`."""
+        self._nursery: trio.Nursery | None = None
         self._log = log.bind(plugin=plugin.name)
         self._hook_timeout = hook_timeout
         self._mailbox = Mailbox(size=mailbox_size)
@@ -55,9 +58,13 @@ class Runner:
             return
         self._state = "running"
         with self._scope, on_behalf_of(self.plugin):
-            while True:
-                await self._deliver(await self._mailbox.take())
-                self._tell_if_caught_up()
+            async with trio.open_nursery() as self._nursery:
+                try:
+                    while True:
+                        await self._deliver(await self._mailbox.take())
+                        self._tell_if_caught_up()
+                finally:
+                    self._nursery = None
 
     def close(self) -> None:
         """It is over: nothing is delivered any more, and nobody waits. Idempotent."""
@@ -122,6 +129,24 @@ class Runner:
         finally:
             _settle(post)
 
+    def spawn(self, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Its own background work; ends with the plugin."""
+        if self._nursery is None:
+            raise NotAllowed(f"plugin {self.plugin.name} is not running")
+        with on_behalf_of(self.plugin):
+            self._nursery.start_soon(self._work, work, args)
+
+    async def _work(self, work: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        try:
+            await work(*args)
+        except BaseException as exc:
+            if not is_plugins_own(exc):
+                raise
+            if not is_only_call_ended(exc):
+                self._failures += 1
+                name = getattr(work, "__qualname__", repr(work))
+                self._log.error("background work of a plugin failed", work=name, exc_info=exc)
+
     async def _call(self, post: Post) -> None:
         with trio.move_on_after(self._hook_timeout) as scope:
             try:
@@ -161,10 +186,11 @@ class Runner:
 
     async def _invoke(self, hook: str, arguments: Mapping[str, Any]) -> None:
         implementation = self.plugin.implementations[hook]
-        own: dict[str, Any] = {"config": self.plugin.config}
+        own: dict[str, Any] = {"config": self.plugin.config, "bot": self.bot}
         if "log" in implementation.names:
             own["log"] = self._log_for(arguments.get("call"))
-        await implementation.function(**chosen(implementation, {**arguments, **own}))
+        with about(arguments.get("call")):
+            await implementation.function(**chosen(implementation, {**arguments, **own}))
 
     def _log_for(self, call: Any) -> Any:
         logger = structlog.get_logger(f"vodiabot.plugin.{self.plugin.name}").bind(plugin=self.plugin.name)
