@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
 import structlog
 import trio
 
 from . import events as ev
-from .calls import Call, CallControl, Conference, DialGuard, DomainCall, ParkedCall, Parking, Phone, Route
+from .calls import Call, CallControl, Conference, DialGuard, DomainCall, ParkedCall, Parking, Permits, Phone, Route
 from .config.model import Config
 from .console import serve_console
 from .dialect_memory import DialectMemory
@@ -21,7 +20,8 @@ from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
 from .events import Event
 from .line import Line, MakeSession
-from .plugins import LoadedPlugin, PluginHost, choose_route
+from .own import OwnThings
+from .plugins import LoadedPlugin, PluginHost, choose_route, current_plugin
 from .ports import MediaPort
 from .protocol import commands
 from .protocol import messages as m
@@ -34,8 +34,9 @@ EVENT_BUFFER = 1000
 log = structlog.get_logger(__name__)
 
 
-class Bot:
-    """What plugins get as `bot`, and what runs everything. One `[pbx]`, one or more extensions."""
+class Bot(OwnThings):
+    """The engine: what runs everything. One `[pbx]`, one or more extensions. What plugins get as `bot` is of this type,
+    too: a `PluginBot`, with what is under "for plugins" here and the things of their own (`OwnThings`)."""
 
     def __init__(
         self,
@@ -47,6 +48,8 @@ class Bot:
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch."""
+        from .plugin_bot import PluginBots  # it is made of this very class
+
         self.config = config
         self.wall = wall
         self.dialect_memory = DialectMemory(config.bot.state_dir, f"{config.pbx.url} {config.pbx.domain}")
@@ -58,15 +61,20 @@ class Bot:
             config.pbx.domain,
             config.pbx.country,
         )
+        self.permits = Permits(who=current_plugin.get, refusal=lambda *asked: self.plugin_bots.refusal(*asked))
         self.control = CallControl(
             calls=lambda: self.domain.calls,
             outlets=lambda: self.lines,
             is_phone=self._is_phone,
             guard=self._check_dial,
             country=config.pbx.country,
+            permits=self.permits,
         )
         self.parking = Parking(lambda: self.domain.calls, lambda: self.domain.accounts, config.pbx.country)
-        self.host = PluginHost(plugins, hook_timeout=config.limits.hook_timeout, bot=self)
+        self.plugin_bots = PluginBots(self)
+        self.host = PluginHost(
+            plugins, hook_timeout=config.limits.hook_timeout, bot=self, bot_for=self._bot_for
+        )
         self.lines: list[Line] = []
         self.console_url: str | None = None
         """Where the console's page is, once the bot runs; None without `[console] listen`."""
@@ -86,7 +94,7 @@ class Bot:
 
         However it ends, every living call gets its bye and nothing is left behind.
         """
-        async with self._open_media() as media, trio.open_nursery() as nursery:
+        async with aclosing(self.plugin_bots), self._open_media() as media, trio.open_nursery() as nursery:
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
             await nursery.start(self.host.run)
             nursery.start_soon(self._domain_clock)
@@ -172,7 +180,9 @@ class Bot:
     def dial_by_hand(
         self, to: str, *, timeout: float | None = None, codecs: tuple[str, ...] | None = None
     ) -> AbstractAsyncContextManager[Call]:
-        """The operator's own call: as `dial`, but `[limits]` does not hold."""
+        """The operator's own call: as `dial`, but `[limits]` does not hold. Raises NotAllowed to a plugin, too."""
+        if self.permits.who() is not None:
+            raise NotAllowed("a plugin dials by `bot.dial`, within [limits]")
         return self._line(None).switchboard.dial(to, timeout=timeout, guarded=False, codecs=codecs)
 
     def conference(self) -> AbstractAsyncContextManager[Conference]:
@@ -227,7 +237,8 @@ class Bot:
         return Phone(self._line(extension), self.control)
 
     async def chat(self, to: str, text: str) -> None:
-        """Send a text message to an extension. Raises ConnectionLost."""
+        """Send a text message to an extension. Raises ConnectionLost, NotAllowed."""
+        self.permits.check("chat")
         line = self._line(None)
         await line.session.send(commands.SendChat(src=line.user, dest=to, message=text))
 
@@ -263,6 +274,9 @@ class Bot:
 
     # --- between the rooms -------------------------------------------------------------------------------------------
 
+    def _bot_for(self, plugin: LoadedPlugin) -> Any:
+        return self.plugin_bots.make(plugin, lambda *work: self.host.spawn(plugin.name, *work))
+
     def route(self, to: str, sender: str) -> Route | None:
         """Which handler an incoming call goes to."""
         if self.control.rings_here(to, sender):
@@ -270,9 +284,7 @@ class Bot:
         chosen = choose_route(self.config.routes, to, sender, self.config.pbx.country)
         if chosen is None:
             return None
-        handler = self.host.handler(chosen.plugin)
-        bound = None if handler is None else partial(handler, bot=self)
-        return Route(plugin=chosen.plugin, handler=bound, fallback=chosen.fallback)
+        return Route(plugin=chosen.plugin, handler=self.host.handler(chosen.plugin), fallback=chosen.fallback)
 
     def publish_call(self, *, call: Call, event: Event) -> None:
         """Something about a leg of ours."""

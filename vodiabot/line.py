@@ -62,6 +62,7 @@ class Line:
                 max_calls=bot.config.media.max_calls,
                 unrouted=bot.config.bot.unrouted,
                 wrap_up=bot.config.limits.wrap_up,
+                permits=bot.permits,
             ),
             commands=self.session,
             media=media,

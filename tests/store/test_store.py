@@ -15,6 +15,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from vodiabot.errors import StoreError, UsageError
 from vodiabot.store import Store, StoreView
@@ -428,6 +429,33 @@ async def test_a_commit_waits_for_the_disk(path: Path) -> None:
     async with opened(path) as store:
         assert await sql(store, "PRAGMA synchronous") == [(2,)], "FULL"
         assert await sql(store, "PRAGMA journal_mode") == [("wal",)]
+
+
+# --- in virtual time -------------------------------------------------------------------------------------------------
+
+
+async def test_virtual_time_does_not_pass_while_the_store_works(path: Path, autojump_clock: MockClock) -> None:
+    def grown(view: StoreView, version: int) -> None:
+        view.set("a", view.get("a") + version)
+
+    with trio.fail_after(1):
+        async with opened(path, wall=trio.current_time) as store:
+            await store.set("a", 1, ttl=10)
+            await store.set("b", 1, ttl=0.5)
+        async with opened(path, wall=trio.current_time, version=2, migrate=grown) as store:
+            async with store.transaction() as t:
+                await t.set("c", await t.get("a"))
+            assert await store.items() == [("a", 2), ("b", 1), ("c", 2)]
+            await trio.sleep(0.6)
+            assert await store.keys() == ["a", "c"]
+            with pytest.raises(ZeroDivisionError):
+                await store.update("a", lambda n: n / 0)
+            await store.aclose()
+            with pytest.raises(UsageError):
+                await store.get("a")
+        async with opened(path, wall=trio.current_time) as store:
+            with pytest.raises(StoreError, match="newer"):
+                await store.open()
 
 
 # --- its life --------------------------------------------------------------------------------------------------------

@@ -35,8 +35,10 @@ Migrate = Callable[[StoreView, int], None]
 class Outcome(Generic[T]):
     """One operation, and what came of it."""
 
-    def __init__(self, op: Op[T], *, writes: bool = True) -> None:
+    def __init__(self, op: Op[T], now: float, *, writes: bool = True) -> None:
+        """`now`: seconds since the epoch, when it was asked for."""
         self.op = op
+        self.now = now
         self.writes = writes
         self.value: T | None = None
         self.error: BaseException | None = None
@@ -45,14 +47,14 @@ class Outcome(Generic[T]):
 class StoreFile:
     """An open file. Raises StoreError, which names the file, for whatever SQLite has against it."""
 
-    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
+    def __init__(self, path: Path, now: float) -> None:
         self.path = path
         try:
             _make_folder(path.parent)
             self.db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
         except (OSError, sqlite3.Error) as exc:
             raise self._error(exc) from exc
-        self._view = StoreView(self.db, str(path), wall)
+        self._view = StoreView(self.db, str(path), now)
         self._commits = 0
 
     def open(self, version: int, migrate: Migrate | None) -> None:
@@ -135,6 +137,7 @@ class StoreFile:
             self._view.forget_expired()
         for outcome in outcomes:
             outcome.error = None
+            self._view.now = outcome.now
             self.db.execute("SAVEPOINT one")
             try:
                 outcome.value = outcome.op(self._view)

@@ -21,10 +21,11 @@ REMOVED = object()
 class StoreView:
     """Keys and values inside one database transaction, without waiting: what a migration gets."""
 
-    def __init__(self, db: sqlite3.Connection, file: str, wall: Callable[[], float]) -> None:
+    def __init__(self, db: sqlite3.Connection, file: str, now: float) -> None:
         self._db = db
         self._file = file
-        self._wall = wall
+        self.now = now
+        """Seconds since the epoch; told by whoever asks, whose clock may be one that only his thread can read."""
 
     def get(self, key: str, default: Any = None, *, type: Any = Any) -> Any:
         """See `Store.get`."""
@@ -54,12 +55,12 @@ class StoreView:
     def raw(self, key: str) -> bytes | None:
         """JSON, or None if there is no such key (any more)."""
         found = self._db.execute(
-            "SELECT value FROM kv WHERE key = ? AND (expires IS NULL OR expires > ?)", (key, self._wall())
+            "SELECT value FROM kv WHERE key = ? AND (expires IS NULL OR expires > ?)", (key, self.now)
         ).fetchone()
         return None if found is None else bytes(found[0])
 
     def put(self, key: str, raw: bytes, ttl: float | None) -> None:
-        expires = None if ttl is None else self._wall() + ttl
+        expires = None if ttl is None else self.now + ttl
         self._db.execute("INSERT OR REPLACE INTO kv (key, value, expires) VALUES (?, ?, ?)", (key, raw, expires))
 
     def put_in_place(self, key: str, raw: bytes) -> None:
@@ -71,11 +72,11 @@ class StoreView:
         end = values.end_of(prefix)
         bound, limits = (" AND key < ?", (end,)) if end else ("", ())
         sql = f"SELECT key, value FROM kv WHERE key >= ?{bound} AND (expires IS NULL OR expires > ?) ORDER BY key"
-        for key, raw in self._db.execute(sql, (prefix, *limits, self._wall())):
+        for key, raw in self._db.execute(sql, (prefix, *limits, self.now)):
             yield key, bytes(raw)
 
     def forget_expired(self) -> None:
-        self._db.execute("DELETE FROM kv WHERE expires <= ?", (self._wall(),))
+        self._db.execute("DELETE FROM kv WHERE expires <= ?", (self.now,))
 
 
 def updating(file: str, key: str, fn: Callable[[Any], Any], default: Any, ttl: float | None) -> Op[Any]:

@@ -15,7 +15,7 @@ from . import values
 from .file import Migrate
 from .ops import Op, updating
 from .transaction import Transaction
-from .worker import Worker
+from .worker import Worker, worker_for
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Store:
             if self._closed:
                 raise UsageError(f"the store {self.path} is closed")
             if self._worker is None:
-                worker = Worker(self.path, self._wall)
+                worker = worker_for(self.path, self._wall)
                 await worker.start(self._version, self._migrate)
                 self._worker = worker
 
