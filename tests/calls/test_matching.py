@@ -69,3 +69,38 @@ def test_an_entry_once_known_stays_with_its_leg_and_leaves_the_other_clear() -> 
     assert [(entry.id, leg) for entry, leg in pairs] == [("x", first), ("y", second)]
     matcher.forget(first)
     assert not matcher.owns(entry_of("x"), [])
+
+
+def coded(name: str) -> View:
+    return View(frozenset({name}), remote_number="*86701")
+
+
+def reached(number: str, id_: str = "x", start: float = 1001.0) -> CallEntry:
+    return CallEntry(id=id_, from_number="45", to_number=number, start=start)
+
+
+def test_a_call_to_a_code_may_be_listed_with_whom_it_reached() -> None:
+    leg, matcher = coded("a"), Matcher[View]()
+    assert matcher.owns(reached("46"), [leg])
+    assert one(reached("46"), [leg], matcher) is leg
+    assert one(reached("48", start=9.0), [leg], matcher) is leg, "it is remembered"
+    assert one(reached("46", start=900.0), [leg]) is None
+    assert one(CallEntry(id="x", from_number="47", to_number="46", start=1000.0), [leg]) is None
+
+
+def test_what_fits_another_leg_better_is_not_taken_for_the_code() -> None:
+    plain, code = View(frozenset({"p"}), remote_number="46"), coded("c")
+    assert Matcher[View]().match([reached("46"), reached("47", "y")], [code, plain]) == [
+        (reached("46"), plain),
+        (reached("47", "y"), code),
+    ]
+    assert one(reached("46"), [code, plain]) is plain
+    twins = [View(frozenset({"p"}), remote_number="46"), View(frozenset({"q"}), remote_number="46")]
+    assert one(reached("46"), [code, *twins]) is None, "it is open which of the two, but not the code's"
+
+
+def test_numbers_of_the_country_are_the_same_in_any_form() -> None:
+    leg = View(frozenset({"a"}), remote_number="+49711123456")
+    entry = CallEntry(id="x", from_number="0711123456", to_number="45", start=1000.0)
+    assert one(entry, [leg], Matcher("DE")) is leg
+    assert one(entry, [leg]) is None

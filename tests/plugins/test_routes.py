@@ -117,3 +117,28 @@ def test_an_exact_pattern_fits_one_number_only(one: str, other: str) -> None:
     from vodiabot.calls.numbers import same_number
 
     assert matches(one, other) == same_number(one, other)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "number", "fits"),
+    [
+        ("0711 123456", "+49711123456", True),
+        ("+49711123456", "0711 / 123-456", True),
+        ("0711*", "+49711123456", True),
+        ("0711*", "0049 711 123456", True),
+        ("0049711*", "0711123456", True),
+        ("+49711*", "sip:0711123456@example.com", True),
+        ("+49 (711) 12????", "0711123456", True),
+        ("+490711*", "+490711123456", True),
+        ("0711*", "+43711123456", False),
+        ("0711*", "+1711123456", False),
+        ("45", "+4945", False),
+        ("112", "112", True),
+    ],
+)
+def test_with_a_country_either_form_of_a_number_fits_either_form_of_a_pattern(
+    pattern: str, number: str, fits: bool
+) -> None:
+    assert matches(pattern, number, "DE") is fits
+    route = RouteConfig(to="45", from_=pattern, plugin="x")
+    assert (choose_route([route], "45", number, "DE") is route) is fits

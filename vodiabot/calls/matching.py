@@ -48,7 +48,10 @@ class Matcher(Generic[L]):
 
     def owns(self, entry: CallEntry, legs: Iterable[L]) -> bool:
         """Whether the entry speaks of one of these legs, even where it is open of which."""
-        return entry.id in self._known or any(_named(entry, leg) or _fits(entry, leg, self._country) for leg in legs)
+        if entry.id in self._known:
+            return True
+        ways = (_named, self._fits, self._fits_a_code)
+        return any(way(entry, leg) for leg in legs for way in ways)
 
     def match(self, entries: Iterable[CallEntry], legs: Sequence[L]) -> list[tuple[CallEntry, L]]:
         """Entry and leg: by id or call-id, else by numbers and start. If two fit, neither does; but where as many
@@ -62,18 +65,25 @@ class Matcher(Generic[L]):
                 open_entries.append(entry)
         taken = [leg for _, leg in pairs] + list(self._known.values())
         free = [leg for leg in legs if not any(leg is other for other in taken)]
-        pairs += self._by_numbers(open_entries, free, _fits)
-        open_entries = [e for e in open_entries if not any(_fits(e, leg, self._country) for leg in free)]
-        coded = [leg for leg in free if leg.remote_number.startswith(CODE)]
-        coded = [leg for leg in coded if all(leg is not other for _, other in pairs)]
-        return pairs + self._by_numbers(open_entries, coded, _fits_a_code)
+        pairs += self._by_numbers(open_entries, free, self._fits)
+        strange = [entry for entry in open_entries if not any(self._fits(entry, leg) for leg in free)]
+        unmatched = [leg for leg in free if all(leg is not other for _, other in pairs)]
+        return pairs + self._by_numbers(strange, unmatched, self._fits_a_code)
+
+    def _fits(self, entry: CallEntry, leg: LegView) -> bool:
+        return _began_with(entry, leg) and _is_between(entry, leg, self._country)
+
+    def _fits_a_code(self, entry: CallEntry, leg: LegView) -> bool:
+        """A call of ours to a code, which has become one to whom that reached."""
+        ours = same_number(entry.from_number or entry.from_, leg.local)
+        return leg.remote_number.startswith(CODE) and ours and _began_with(entry, leg)
 
     def _by_numbers(
-        self, entries: list[CallEntry], legs: list[L], fits: Callable[[CallEntry, LegView, str], bool]
+        self, entries: list[CallEntry], legs: list[L], fits: Callable[[CallEntry, LegView], bool]
     ) -> list[tuple[CallEntry, L]]:
         fitting: dict[tuple[int, ...], list[CallEntry]] = defaultdict(list)
         for entry in entries:
-            places = tuple(i for i, leg in enumerate(legs) if fits(entry, leg, self._country))
+            places = tuple(i for i, leg in enumerate(legs) if fits(entry, leg))
             if places:
                 fitting[places].append(entry)
         pairs: list[tuple[CallEntry, L]] = []
@@ -93,19 +103,15 @@ def _is_connected(entry: CallEntry) -> bool:
     return entry.connect is not None or entry.state == "connected"
 
 
-def _fits(entry: CallEntry, leg: LegView, country: str) -> bool:
-    if entry.start is None or abs(entry.start - leg.started) > START_TOLERANCE:
-        return False
+def _began_with(entry: CallEntry, leg: LegView) -> bool:
+    return entry.start is not None and abs(entry.start - leg.started) <= START_TOLERANCE
+
+
+def _is_between(entry: CallEntry, leg: LegView, country: str) -> bool:
+    """Our extension is on one side, and who is on the other side of the leg is on the other."""
     sender, called = entry.from_number or entry.from_, entry.to_number or entry.to
     ours_from = same_number(sender, leg.local)
     ours_to = same_number(called, leg.local) or any(same_number(e, leg.local) for e in entry.extensions)
     theirs_from = same_number(sender, leg.remote_number, country)
     theirs_to = same_number(called, leg.remote_number, country)
     return (ours_from and theirs_to) or (ours_to and theirs_from)
-
-
-def _fits_a_code(entry: CallEntry, leg: LegView, country: str) -> bool:
-    """A call of ours to a code, which has become one to whom that reached."""
-    if entry.start is None or abs(entry.start - leg.started) > START_TOLERANCE:
-        return False
-    return same_number(entry.from_number or entry.from_, leg.local)

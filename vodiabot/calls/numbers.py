@@ -176,7 +176,10 @@ def _national_forms(normal: str, country: str) -> list[str]:
     number = _parsed(normal, None)
     if metadata is None or number is None or number.country_code != metadata.country_code:
         return []
-    return _dialled_within(number, metadata.national_prefix or "")
+    if not phonenumbers.is_valid_number(number):
+        return []  # +4945 is not the extension 45
+    dialled = _dialled_within(number, metadata.national_prefix or "")
+    return [form for form in dialled if len(form) >= SHORTEST_NATIONAL]
 
 
 def _dialled_within(number: PhoneNumber, prefix: str) -> list[str]:
