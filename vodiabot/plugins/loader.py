@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.model import Config, Where
 from ..errors import Problem
+from .declared import declared_wrong, engines_wrong, without_engines
 from .discovery import Found, NotFound, Places
 from .importing import Imported, ImportFailed, file_of, forget, import_plugin
 from .model import LoadedPlugin, PluginProblem
@@ -71,6 +72,8 @@ class _Loader:
         hooks, faults = implementations_of(namespace, has_config=model is not None)
         for fault in faults:
             self._blame(found.name, Problem(file_of(namespace), fault.line, fault.key, fault.message))
+        for fault in declared_wrong(namespace):
+            self._blame(found.name, Problem(file_of(namespace), fault.line, fault.key, fault.message))
         settings = self._settings(found.name, namespace, model)
         if len(self.problems) > before:
             return None
@@ -86,7 +89,9 @@ class _Loader:
 
     def _settings(self, name: str, namespace: Any, model: Any) -> Any:
         """An instance of the plugin's model; None if it has none, or with problems."""
-        section = self._config.plugin.get(name)
+        section = without_engines(self._config.plugin.get(name, {}))
+        for key, message in engines_wrong(self._config.plugin.get(name, {})):
+            self._blame(name, _problem(self._config.where, f"plugin.{name}.{key}", message))
         key = f"plugin.{name}"
         if model is None:
             if section:
@@ -98,7 +103,7 @@ class _Loader:
             self._blame(name, Problem(file_of(namespace), None, "Config", message))
             return None
         try:
-            settings, flaws = read(section or {}, model, self._base)
+            settings, flaws = read(section, model, self._base)
         except ModelError as exc:
             self._blame(name, Problem(file_of(namespace), None, "Config", str(exc)))
             return None

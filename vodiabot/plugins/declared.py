@@ -1,0 +1,55 @@
+"""What a plugin's module declares beside its hooks, and the keys of its section that are the engine's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..capabilities import ALLOW, mistakes
+from .validation import Fault
+
+ENGINES_KEYS = (ALLOW,)
+"""Of `[plugin.NAME]`; they never reach the plugin's own model."""
+
+
+def declared_wrong(namespace: Any) -> Iterator[Fault]:
+    """What is wrong with CAPABILITIES, STORE_VERSION and migrate_store."""
+    capabilities = getattr(namespace, "CAPABILITIES", None)
+    if capabilities is not None:
+        yield from (Fault(None, "CAPABILITIES", message) for message in mistakes(capabilities))
+    version = getattr(namespace, "STORE_VERSION", 1)
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version < 2**31:
+        yield Fault(None, "STORE_VERSION", "must be a whole number, at least 1")
+    yield from _migration_wrong(getattr(namespace, "migrate_store", None))
+
+
+def _migration_wrong(migrate: Any) -> Iterator[Fault]:
+    if migrate is None:
+        return
+    line = getattr(getattr(migrate, "__code__", None), "co_firstlineno", None)
+    if not callable(migrate):
+        yield Fault(line, "migrate_store", "must be a function: def migrate_store(store, version)")
+    elif inspect.iscoroutinefunction(migrate) or inspect.isgeneratorfunction(migrate):
+        yield Fault(line, "migrate_store", "must be a plain function, not async: it runs inside one transaction")
+    elif not _takes_two(migrate):
+        yield Fault(line, "migrate_store", "must take two arguments: def migrate_store(store, version)")
+
+
+def _takes_two(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None, 1)
+    except TypeError:
+        return False
+    return True
+
+
+def without_engines(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section as the plugin's model gets it."""
+    return {key: value for key, value in section.items() if key not in ENGINES_KEYS}
+
+
+def engines_wrong(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and message of what is wrong with the engine's keys."""
+    if ALLOW in section:
+        yield from ((ALLOW, message) for message in mistakes(section[ALLOW]))
