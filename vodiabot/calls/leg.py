@@ -69,7 +69,6 @@ class _Outgoing:
             self.reply.settle(error)
 
 
-
 class Leg:
     """One leg; `run` is its task. All methods but `run` and `ask` return at once."""
 

@@ -33,9 +33,6 @@ from .view import LegAndCall, dial_error
 
 log = structlog.get_logger(__name__)
 
-_OF_THE_NEWEST = (m.Sdp, m.Bye, m.Cancel, m.Candidate, m.CallerId, m.RecordingState)
-"""What older PBXs send without saying which leg is meant."""
-
 
 class Switchboard:
     """`run` owns all tasks of all legs; `deliver` feeds it and never blocks."""
@@ -99,7 +96,9 @@ class Switchboard:
                 self._listed(calls, whole)
             case m.DomainState(calls=tuple() as calls):
                 self._listed(calls, whole=True)
-            case _ if getattr(message, "call_id", None) == "" and isinstance(message, _OF_THE_NEWEST):
+            case m.Sdp(call_id="") | m.Bye(call_id="") | m.Cancel(call_id="") | m.Candidate(call_id=""):
+                self._to_newest(message)
+            case m.CallerId(call_id="") | m.RecordingState(call_id=""):
                 self._to_newest(message)
             case _:
                 self._to_leg(message, getattr(message, "call_id", None))
@@ -166,8 +165,7 @@ class Switchboard:
         if route is None and self._settings.unrouted == "busy":
             self._refuse(invite, 486, "there is no route")
             return
-        plugin = route.plugin if route else None
-        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=plugin)
+        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route and route.plugin)
         dialect, _ = self._dialect()
         dialog = Dialog(
             call_id=invite.call_id,
@@ -299,9 +297,9 @@ class Switchboard:
             case steps.LegRenamed(new=new):
                 self._legs[new] = leg
             case steps.RemoteNamed(name=name, number=number):
-                self._is_now(call, call.remote.told(number, name))
+                self._note_remote(call, call.remote.told(number, name))
             case FarSideListed():
-                self._is_now(call, after_listed(call.remote, fact))
+                self._note_remote(call, after_listed(call.remote, fact))
             case steps.LegRinging(early_media=early):
                 self._tell(call, events.CallRinging(at=at, call_id=call.id, early_media=early))
             case steps.LegAnswered():
@@ -314,8 +312,7 @@ class Switchboard:
             case steps.LegEnded():
                 self._ended(leg, call, fact)
 
-    def _is_now(self, call: Call, remote: Party) -> None:
-        """Who is on the other side; told where that is new."""
+    def _note_remote(self, call: Call, remote: Party) -> None:
         if remote != call.remote:
             call.remote = remote
             self._tell(call, events.CallChanged(at=self._wall(), call_id=call.id, what="remote"))
