@@ -178,8 +178,8 @@ class Switchboard:
             ring_timeout=self._settings.ring_timeout,
         )
         leg, call = self._open(dialog, Party(sender, invite.from_display, self._settings.country), called=to)
-        leg.owner = plugin
         if route is not None:
+            leg.owner = route.plugin
             self._nursery.start_soon(self._handle, leg, call, route)
 
     def _refuse(self, invite: m.Invite, code: int, why: str) -> None:
