@@ -60,11 +60,13 @@ key = "tell-nobody-3"
 """
 
 
-def engine(state: Path, *plugins: LoadedPlugin, more: str = "") -> tuple[Bot, VirtualPbx]:
+def engine(
+    state: Path, *plugins: LoadedPlugin, more: str = "", replace: tuple[str, str] = ("", "")
+) -> tuple[Bot, VirtualPbx]:
     wire = Wire()
     pbx = VirtualPbx(default(), wire)
     text = TOML.format(state=state.as_posix()).replace('login = "token"\n', "") + more
-    text = text.replace('admin = { user = "admin", password = "tell-nobody-1" }\n', "")
+    text = text.replace('admin = { user = "admin", password = "tell-nobody-1" }\n', "").replace(*replace)
 
     def make_session(*args: Any, **options: Any) -> Session:
         return Session(*args, connect=pbx.connect, **options)
@@ -80,10 +82,12 @@ def engine(state: Path, *plugins: LoadedPlugin, more: str = "") -> tuple[Bot, Vi
 
 
 @asynccontextmanager
-async def running(state: Path, *plugins: Any, more: str = "") -> AsyncIterator[tuple[Bot, VirtualPbx]]:
+async def running(
+    state: Path, *plugins: Any, more: str = "", replace: tuple[str, str] = ("", "")
+) -> AsyncIterator[tuple[Bot, VirtualPbx]]:
     """The engine at work; afterwards no thread of ours is left."""
     loaded = [p if isinstance(p, LoadedPlugin) else as_plugin(p, name=p.NAME) for p in plugins]
-    bot, pbx = engine(state, *loaded, more=more)
+    bot, pbx = engine(state, *loaded, more=more, replace=replace)
     async with trio.open_nursery() as nursery:
         await nursery.start(pbx.run)
         async with trio.open_nursery() as living:

@@ -42,6 +42,7 @@ class Desk:
 
         async def start() -> Consultation:
             first._check_up()
+            first._leg.may()
             self.allow(to)
             return await start_consultation(first, place, whisper, accept, accept_timeout)
 

@@ -134,7 +134,7 @@ class Switchboard:
         Raises Busy, NoAnswer, Rejected, NotAllowed, DialFailed (the audio), ConnectionLost.
         """
         if guarded:
-            self._guard.check(to, trio.current_time())
+            self._allow(to)
         call = self._place(to, timeout, Call, codecs=codecs)
         leg = call._leg
         try:
