@@ -165,7 +165,8 @@ class Switchboard:
         if route is None and self._settings.unrouted == "busy":
             self._refuse(invite, 486, "there is no route")
             return
-        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route and route.plugin)
+        plugin = route.plugin if route else None
+        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=plugin)
         dialect, _ = self._dialect()
         dialog = Dialog(
             call_id=invite.call_id,
