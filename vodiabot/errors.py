@@ -157,6 +157,10 @@ class PluginError(UsageError):
     """A plugin that can't be loaded; the message names the plugin and what is wrong."""
 
 
+class PluginFailed(VodiabotError):
+    """A plugin with `critical = true` could not be set up, so the bot does not start; the message says why."""
+
+
 class StoreError(VodiabotError):
     """A store's file can't be opened, read or written (disk full, read-only, damaged, of another version). Nothing was
     changed; the message names the file."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import trio
 
 from .. import events
+from ..errors import NotAllowed, PluginFailed
+from .conduct import Supervision
 from .event_hooks import hook_call
 from .hookspecs import HOOKS
+from .loader import unload
 from .mailbox import MAILBOX_SIZE, Post
 from .model import LoadedPlugin, PluginState
 from .runner import Runner
@@ -25,37 +29,106 @@ class PluginHost:
         plugins: Sequence[LoadedPlugin],
         *,
         hook_timeout: float,
-        bot: Any,
+        bot: Any = None,
         mailbox_size: int = MAILBOX_SIZE,
+        error_budget: int = 10,
+        error_window: float = 60.0,
         bot_for: Callable[[LoadedPlugin], Any] | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """`hook_timeout`: seconds that one call of a hook may take. `bot`: what hooks get as `bot`; `bot_for` makes one
-        for each plugin instead."""
-        self._runners = {
-            plugin.name: Runner(
-                plugin,
-                bot=bot if bot_for is None else bot_for(plugin),
-                hook_timeout=hook_timeout,
-                mailbox_size=mailbox_size,
-            )
-            for plugin in plugins
-        }
-        self._by_hook: Mapping[str, list[Runner]] = {
-            hook: [r for r in self._runners.values() if hook in r.plugin.implementations] for hook in HOOKS
+        """`hook_timeout`: seconds that one call of a hook may take. `error_budget`: so many errors within
+        `error_window` seconds put a plugin into quarantine. `bot`: what hooks get as `bot`; `bot_for` makes one for
+        each plugin instead. `wall`: seconds since the epoch."""
+        self._supervision = Supervision(hook_timeout, mailbox_size, error_budget, error_window)
+        self._bot_for = bot_for or (lambda plugin: bot)
+        self._wall = wall
+        self._nursery: trio.Nursery | None = None
+        self._former: set[Runner] = set()
+        """They were replaced, and have calls that go on."""
+        self._runners: dict[str, Runner] = {}
+        self._by_hook: Mapping[str, list[Runner]] = {}
+        self._install({plugin.name: self._runner(plugin) for plugin in plugins})
+
+    def _runner(self, plugin: LoadedPlugin) -> Runner:
+        return Runner(plugin, bot=self._bot_for(plugin), supervision=self._supervision, wall=self._wall)
+
+    def _install(self, runners: dict[str, Runner]) -> None:
+        self._runners = runners
+        self._by_hook = {
+            hook: [r for r in runners.values() if hook in r.plugin.implementations] for hook in HOOKS
         }
 
+    # --- its life ----------------------------------------------------------------------------------------------------
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Until cancelled; then every hook that runs is cancelled and what waits is forgotten. Once a
-        host."""
-        try:
-            async with trio.open_nursery() as nursery:
-                for runner in self._runners.values():
-                    nursery.start_soon(runner.run, name=f"plugin {runner.plugin.name}")
+        """Until cancelled; then every hook that runs is cancelled, what waits is forgotten, and each plugin is torn
+        down. Started when all plugins are set up, or have failed to be. Once a host.
+
+        Raises PluginFailed if one that is critical could not be set up.
+        """
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                await self._start(list(self._runners.values()))
+                self._check_critical()
                 task_status.started()
                 await trio.sleep_forever()
-        finally:
-            for runner in self._runners.values():
-                runner.close()
+            finally:
+                self._nursery = None
+                for runner in (*self._runners.values(), *self._former):
+                    runner.close()
+
+    async def _start(self, runners: Sequence[Runner]) -> None:
+        """Side by side: one whose setup takes long is waited for, up to its time limit."""
+        assert self._nursery is not None
+        async with trio.open_nursery() as nursery:
+            for runner in runners:
+                nursery.start_soon(self._start_one, self._nursery, runner)
+
+    async def _start_one(self, nursery: trio.Nursery, runner: Runner) -> None:
+        await nursery.start(self._supervise, runner, name=f"plugin {runner.plugin.name}")
+
+    async def _supervise(self, runner: Runner, *, task_status: trio.TaskStatus[None]) -> None:
+        await runner.run(task_status=task_status)
+        if runner in self._former:  # its last call is over
+            self._former.discard(runner)
+            unload(runner.plugin)
+
+    def _check_critical(self) -> None:
+        for runner in self._runners.values():
+            if runner.plugin.critical and not runner.running:
+                why = runner.state().reason
+                raise PluginFailed(f"plugin {runner.plugin.name} is critical and could not be started: {why}")
+
+    async def replace(self, plugins: Sequence[LoadedPlugin]) -> None:
+        """From now on these run. Those that run already (the very same objects) are not touched; others are started
+        after the ones they replace were torn down. Nothing is lost between the two: events wait. Calls of a former one
+        go on, and it stays set up for them.
+
+        Raises NotAllowed if the host does not run.
+        """
+        if self._nursery is None:
+            raise NotAllowed("the bot is not running")
+        kept = {r.plugin.name: r for r in self._runners.values() if any(r.plugin is p for p in plugins)}
+        former = [r for r in self._runners.values() if r.plugin.name not in kept]
+        fresh = {p.name: self._runner(p) for p in plugins if p.name not in kept}
+        for runner in fresh.values():
+            runner.begin()
+        self._install({p.name: kept.get(p.name) or fresh[p.name] for p in plugins})
+        self._former |= set(former)
+        async with trio.open_nursery() as nursery:
+            for runner in former:
+                nursery.start_soon(runner.retire)
+        await self._start(list(fresh.values()))
+
+    def hold_to(self, *, hook_timeout: float, error_budget: int, error_window: float) -> None:
+        """Other limits, from now on, for all plugins."""
+        size = self._supervision.mailbox_size
+        self._supervision = Supervision(hook_timeout, size, error_budget, error_window)
+        for runner in self._runners.values():
+            runner.conduct.hold_to(self._supervision)
+
+    # --- events ------------------------------------------------------------------------------------------------------
 
     def publish(self, hook: str, **arguments: Any) -> None:
         """Post a hook call to every plugin that implements it; never blocks. `bot` need not be given.
@@ -86,25 +159,37 @@ class PluginHost:
             for runner in self._by_hook[hook]:
                 nursery.start_soon(runner.call_and_wait, hook, arguments)
 
-    def handler(self, plugin_name: str) -> Handler | None:
-        """The plugin's `answer_call`, to be called with `call=` (and `bot=`); None if it has none or is in
-        quarantine.
+    # --- calls, background work --------------------------------------------------------------------------------------
 
-        It runs in the task of whoever awaits it, without a time limit; what it raises comes through.
+    def handler(self, plugin_name: str) -> Handler | None:
+        """The plugin's `answer_call`, to be called with `call=`; None if it has none or is in quarantine.
+
+        It runs in the task of whoever awaits it, without a time limit; what it raises comes through, and counts against
+        the plugin's error budget. Where the plugin was replaced in between, it is the new one's.
         """
         runner = self._runners.get(plugin_name)
         if runner is None or not runner.healthy or "answer_call" not in runner.plugin.implementations:
             return None
 
         async def handle(**arguments: Any) -> None:
-            await runner.handle(arguments)
+            await self._runners.get(plugin_name, runner).handle(arguments)
 
         return handle
 
     def spawn(self, plugin_name: str, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run a plugin's own work in its own nursery until it is over; its exception is logged as the plugin's. Raises
-        NotAllowed if it does not run."""
-        self._runners[plugin_name].spawn(work, *args)
+        """Run a plugin's own work in its own nursery, until it is over or the plugin's life ends; its exception is
+        logged as the plugin's and counts as an error. Raises NotAllowed if the plugin does not run."""
+        runner = self._runners.get(plugin_name)
+        if runner is None:
+            raise NotAllowed(f"there is no plugin {plugin_name}")
+        runner.spawn(work, *args)
+
+    # --- for those who look ------------------------------------------------------------------------------------------
+
+    @property
+    def plugins(self) -> list[LoadedPlugin]:
+        """Those that are there, in the order of `[plugins] enabled`."""
+        return [runner.plugin for runner in self._runners.values()]
 
     def states(self) -> list[PluginState]:
         """How each plugin fares, in the order of `[plugins] enabled`."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from ..errors import CallEnded
+from ..errors import CallEnded, ConnectionLost
 from .model import Implementation, LoadedPlugin
 
 current_plugin: ContextVar[str | None] = ContextVar("vodiabot_current_plugin", default=None)
@@ -51,6 +51,13 @@ def is_only_call_ended(exc: BaseException) -> bool:
     if isinstance(exc, BaseExceptionGroup):
         return exc.split(CallEnded)[1] is None
     return isinstance(exc, CallEnded)
+
+
+def nobodys_fault(exc: BaseException) -> bool:
+    """Whether only what befalls every plugin has happened: calls end, and the PBX goes away for all at once."""
+    if isinstance(exc, BaseExceptionGroup):
+        return exc.split((CallEnded, ConnectionLost))[1] is None
+    return isinstance(exc, CallEnded | ConnectionLost)
 
 
 def is_plugins_own(exc: BaseException) -> bool:

@@ -54,6 +54,10 @@ class LoadedPlugin:
     version: str = ""
     origin: str = ""
     """Its file, or `distribution 1.2 (entry point)`."""
+    lifespan: Implementation | None = None
+    """Its setup and teardown, as an async context; None if it has none."""
+    critical: bool = False
+    """The bot does not start without it."""
     modules: tuple[str, ...] = field(default=(), repr=False)
     """The private names under which it stands in `sys.modules`; empty for an installed one."""
 
@@ -63,23 +67,38 @@ class LoadedPlugin:
         return tuple(self.implementations)
 
 
+StateName = Literal["starting", "running", "quarantined", "stopped"]
+"""`starting`: its setup runs. `stopped`: the bot is not running (yet, or any more)."""
+
+
 @dataclass(frozen=True)
 class PluginState:
     """How a plugin fares, for lists and the console."""
 
     name: str
-    state: Literal["running", "quarantined", "stopped"]
-    """`stopped`: the bot is not running (yet, or any more)."""
+    state: StateName
     reason: str = ""
     """Why it is in quarantine."""
+    since: float = 0.0
+    """When that began; seconds since the epoch."""
+    until: float | None = None
+    """When the quarantine ends; seconds since the epoch."""
     queued: int = 0
     """Events that wait in its mailbox."""
     skipped: int = 0
     """Events of state that it has missed, being behind."""
+    coalesced: int = 0
+    """Events of state that newer ones about the same have replaced, as it was behind."""
     failures: int = 0
-    """Hook calls that raised."""
+    """Hooks, handlers and background work that raised."""
     timeouts: int = 0
     """Hook calls that took longer than `hook_timeout`."""
+    recent_errors: int = 0
+    """Errors within `[limits] error_window`."""
+    quarantines: int = 0
+    """How often it was put into quarantine."""
+    calls: int = 0
+    """Calls that its handler has now."""
 
 
 @dataclass(frozen=True)

@@ -1,115 +1,246 @@
-"""One plugin at work: its task, its mailbox, its quarantine."""
+"""One plugin under supervision: its lives, its mailbox, its quarantine."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import structlog
 import trio
 
 from ..errors import NotAllowed, PluginError
-from .guard import about, chosen, is_only_call_ended, is_plugins_own, on_behalf_of
+from .callee import Callee
+from .conduct import Conduct, Supervision
+from .guard import on_behalf_of
+from .life import Life, Phase
 from .mailbox import Mailbox, Post
-from .model import LoadedPlugin, PluginState
+from .model import LoadedPlugin, PluginState, StateName
 
 log = structlog.get_logger(__name__)
 
+_PHASES: dict[Phase, str] = {"setup": "setup", "work": "lifespan", "teardown": "teardown"}
+
 
 class Runner:
-    """Owns one plugin's task. A door for later: an error budget calls `quarantine`, a reload makes a new
-    Runner."""
+    """Supervises one plugin, from its start to the end of the bot or to a reload that replaces it."""
 
-    def __init__(self, plugin: LoadedPlugin, *, bot: Any = None, hook_timeout: float, mailbox_size: int) -> None:
+    def __init__(
+        self,
+        plugin: LoadedPlugin,
+        *,
+        bot: Any = None,
+        supervision: Supervision,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`bot`: what its hooks get. If it has coroutine methods `prepare` (before each setup), `left` (after each
+        teardown) and `aclose` (at the end), they are called."""
         self.plugin = plugin
-        self.bot = bot
-        """What its hooks get as `bot`."""
-        self._nursery: trio.Nursery | None = None
+        self.conduct = Conduct(plugin.name, supervision, self.quarantine)
+        self._callee = Callee(plugin, bot)
+        self._wall = wall
         self._log = log.bind(plugin=plugin.name)
-        self._hook_timeout = hook_timeout
-        self._mailbox = Mailbox(size=mailbox_size)
-        self._scope = trio.CancelScope()
-        self._state: Literal["running", "quarantined", "stopped"] = "stopped"
-        self._closed = False
-        self._reason = ""
+        self._state: StateName = "stopped"
+        self._reason, self._since = "", wall()
+        self._until: float | None = None
+        self._started = trio.Event()
+        self._ready = trio.Event()
+        self._closed = trio.Event()
+        self._retired = trio.Event()
+        self._let_go = trio.Event()
+        self._calls = 0
+        self._no_calls = trio.Event()
+        self._no_calls.set()
+        self._life: Life | None = None
+        self._ran_since = self._due = 0.0
+        self._mailbox = Mailbox(size=supervision.mailbox_size)
+        self._past = (0, 0)
         self._behind = 0
-        self._failures = 0
-        self._timeouts = 0
+
+    # --- how it is ---------------------------------------------------------------------------------------------------
 
     @property
     def healthy(self) -> bool:
         """Whether events and calls may go to it; true before `run` as well."""
-        return self._state != "quarantined" and not self._closed
+        return self._state != "quarantined" and not self._closed.is_set()
+
+    @property
+    def running(self) -> bool:
+        """Whether it is set up and at work."""
+        return self._state == "running"
 
     def state(self) -> PluginState:
+        """For lists, metrics and the console."""
+        skipped, coalesced = self._past
         return PluginState(
             name=self.plugin.name,
             state=self._state,
             reason=self._reason,
+            since=self._since,
+            until=self._until,
             queued=len(self._mailbox),
-            skipped=self._mailbox.skipped,
-            failures=self._failures,
-            timeouts=self._timeouts,
+            skipped=skipped + self._mailbox.skipped,
+            coalesced=coalesced + self._mailbox.coalesced,
+            failures=self.conduct.failures,
+            timeouts=self.conduct.timeouts,
+            recent_errors=self.conduct.recent_errors if self._started.is_set() else 0,
+            quarantines=self.conduct.quarantines,
+            calls=self._calls,
         )
 
-    async def run(self) -> None:
-        """One hook call after the other, until cancelled, closed or quarantined."""
-        if not self.healthy:
+    def _enter(self, state: StateName, reason: str = "") -> None:
+        self._state, self._reason, self._since, self._until = state, reason, self._wall(), None
+
+    # --- one life after another --------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until `close` or `retire`; cancellation alone does not end it, as each teardown has its time. Started when
+        the plugin is set up, or has failed to be."""
+        with trio.CancelScope(shield=True):
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._tell_started, task_status)
+                    while not self._over:
+                        await self._live()
+                        await self._sit_out()
+            finally:
+                self.close()
+                await self._callee.tell_bot("aclose")
+
+    async def _tell_started(self, task_status: trio.TaskStatus[None]) -> None:
+        await self._started.wait()
+        task_status.started()
+
+    @property
+    def _over(self) -> bool:
+        return self._closed.is_set() or self._retired.is_set()
+
+    async def _live(self) -> None:
+        self._enter("starting")
+        limit = self.conduct.supervision.hook_timeout
+        self._life = Life(self.plugin, self._callee.lifespan, time_limit=limit, failed=self._life_failed)
+        prepare = partial(self._callee.tell_bot, "prepare")
+        try:
+            await self._life.run(self._serve, prepare=prepare, before_teardown=self._calls_over)
+        finally:
+            self._life = None
+            await self._callee.tell_bot("left")
+
+    async def _serve(self) -> None:
+        """One hook call after the other."""
+        if self._state != "starting":
             return
-        self._state = "running"
-        with self._scope, on_behalf_of(self.plugin):
-            async with trio.open_nursery() as self._nursery:
-                try:
-                    while True:
-                        await self._deliver(await self._mailbox.take())
-                        self._tell_if_caught_up()
-                finally:
-                    self._nursery = None
+        self._enter("running")
+        self._ran_since = trio.current_time()
+        self._is_ready()
+        while True:
+            await self._deliver(await self._mailbox.take())
+            self._tell_if_caught_up()
+
+    def _is_ready(self) -> None:
+        """It is set up, or it is known that it won't be now."""
+        self._ready.set()
+        self._started.set()
+
+    def _life_failed(self, phase: Phase, exc: BaseException | None) -> None:
+        what = f"the {_PHASES[phase]} of a plugin"
+        if exc is None:
+            self.conduct.took_too_long(what)
+        else:
+            self.conduct.failed(what, exc)
+        if phase != "teardown":
+            self.quarantine(f"its {_PHASES[phase]} failed: {_in_words(exc)}")
+
+    async def _calls_over(self) -> None:
+        """A plugin that is replaced stays set up for as long as its calls go on."""
+        if not self._retired.is_set():
+            return
+        if self._calls:
+            self._log.info("a plugin that was replaced stays until its calls are over", calls=self._calls)
+            self._let_go.set()
+        await _first_of(self._no_calls, self._closed)
+
+    async def _sit_out(self) -> None:
+        """The quarantine. After it comes a life with a fresh mailbox, which begins with `bot_started`."""
+        if self._over:
+            return
+        with trio.move_on_at(self._due):
+            await _first_of(self._closed, self._retired)
+            return
+        self._past = (self._past[0] + self._mailbox.skipped, self._past[1] + self._mailbox.coalesced)
+        self._mailbox, self._behind, self._ready = Mailbox(size=self._mailbox.size), 0, trio.Event()
+        self._log.warning("a plugin comes out of quarantine", quarantines=self.conduct.quarantines)
+        self._enter("starting")
+        self.begin()
+
+    def begin(self) -> None:
+        """What a life hears first; for the plugins that begin with the bot, the bot itself sees to it."""
+        if self._callee.has("bot_started"):
+            self.post(Post("bot_started", {}))
+
+    def quarantine(self, reason: str) -> None:
+        """Cancel the hook that runs and its background work, forget what waits, tear down; a new life begins after a
+        while. Calls that it has go on."""
+        if not self.healthy or self._over:
+            return
+        seconds = self.conduct.sentence(trio.current_time() - self._ran_since if self.running else 0.0)
+        self._enter("quarantined", reason)
+        self._due, self._until = trio.current_time() + seconds, self._wall() + seconds
+        self._end_life()
+        forgotten = self._mailbox.clear()
+        self._is_ready()
+        self._log.error("a plugin is put into quarantine", why=reason, seconds=seconds, events_lost=forgotten)
+
+    async def retire(self) -> None:
+        """Another takes its place, or it is not wanted any more: `bot_stopping`, then the teardown. If calls of it go
+        on, this returns all the same, and the teardown comes after the last of them. Needs `run`."""
+        if self.running and self._callee.has("bot_stopping"):
+            await self.call_and_wait("bot_stopping", {})
+        self._retired.set()
+        self._end_life()
+        await self._let_go.wait()
 
     def close(self) -> None:
         """It is over: nothing is delivered any more, and nobody waits. Idempotent."""
-        self._closed = True
-        if self._state == "running":
-            self._state = "stopped"
-        self._scope.cancel()
-        self._mailbox.clear()
-
-    def quarantine(self, reason: str) -> None:
-        """Stop it for the rest of this run: cancel the hook that runs, forget what waits. Calls it has go
-        on."""
-        if not self.healthy:
+        if self._closed.is_set():
             return
-        self._state, self._reason = "quarantined", reason
-        self._scope.cancel()
-        forgotten = self._mailbox.clear()
-        self._log.error("a plugin is put into quarantine", why=reason, events_lost=forgotten)
+        self._closed.set()
+        self._enter("stopped", self._reason)
+        self._end_life()
+        self._mailbox.clear()
+        self._is_ready()
+        self._let_go.set()
 
-    # --- events ---------------------------------------------------------------------------------------------
+    def _end_life(self) -> None:
+        if self._life is not None:
+            self._life.end()
+
+    # --- events ------------------------------------------------------------------------------------------------------
 
     def post(self, post: Post) -> None:
         """Never blocks. A plugin that has no room for an event that must not be lost goes into quarantine."""
         if not self.healthy:
-            _settle(post)
+            post.settle()
             return
         skipped = self._mailbox.skipped
         if not self._mailbox.put(post):
-            _settle(post)
+            post.settle()
             self.quarantine(f"{len(self._mailbox)} events wait for it and there is no room for {post.hook}")
         elif self._mailbox.skipped > skipped:
             self._fall_behind()
 
     async def call_and_wait(self, hook: str, arguments: Mapping[str, Any]) -> None:
         """Post it and wait until it is through, or will never be."""
-        post = Post(hook, arguments, started=trio.Event(), done=trio.Event())
+        started, done = trio.Event(), trio.Event()
+        post = Post(hook, arguments, started, done)
         self.post(post)
-        assert post.started is not None
-        assert post.done is not None
-        with trio.move_on_after(self._hook_timeout) as patience:
-            await post.started.wait()
-        if patience.cancelled_caught:
-            forgotten = self._mailbox.skip_to(post)
+        with trio.move_on_after(self.conduct.supervision.hook_timeout) as patience:
+            await started.wait()
+        if patience.cancelled_caught and (forgotten := self._mailbox.skip_to(post)):
             self._log.error("a plugin is too far behind, events were lost", hook=hook, events_lost=forgotten)
-        await post.done.wait()
+        await done.wait()
 
     def _fall_behind(self) -> None:
         if not self._behind:
@@ -124,80 +255,68 @@ class Runner:
     async def _deliver(self, post: Post) -> None:
         if post.started is not None:
             post.started.set()
-        try:
-            await self._call(post)
-        finally:
-            _settle(post)
-
-    def spawn(self, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Its own background work; ends with the plugin."""
-        if self._nursery is None:
-            raise NotAllowed(f"plugin {self.plugin.name} is not running")
-        with on_behalf_of(self.plugin):
-            self._nursery.start_soon(self._work, work, args)
-
-    async def _work(self, work: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
-        try:
-            await work(*args)
-        except BaseException as exc:
-            if not is_plugins_own(exc):
-                raise
-            if not is_only_call_ended(exc):
-                self._failures += 1
-                name = getattr(work, "__qualname__", repr(work))
-                self._log.error("background work of a plugin failed", work=name, exc_info=exc)
-
-    async def _call(self, post: Post) -> None:
-        with trio.move_on_after(self._hook_timeout) as scope:
-            try:
-                await self._invoke(post.hook, post.arguments)
-            except BaseException as exc:
-                if not is_plugins_own(exc):
-                    raise
-                self._failed(post, exc)
-        if scope.cancelled_caught:
-            self._timeouts += 1
-            self._log.error(
-                "a hook took too long and was cancelled", hook=post.hook, hook_timeout=self._hook_timeout
-            )
-
-    def _failed(self, post: Post, exc: BaseException) -> None:
-        if is_only_call_ended(exc):
-            return
-        self._failures += 1
         event = post.arguments.get("event", post.arguments.get("frame"))
-        self._log.error(
-            "a hook failed",
-            hook=post.hook,
-            event_kind=type(event).__name__ if event is not None else "",
-            call=getattr(event, "call_id", ""),
-            exc_info=exc,
-        )
+        try:
+            await self.conduct.guarded(
+                partial(self._callee.hook, post.hook, post.arguments),
+                "a hook",
+                self.conduct.supervision.hook_timeout,
+                hook=post.hook,
+                event_kind=type(event).__name__ if event is not None else "",
+                call=getattr(event, "call_id", ""),
+            )
+        finally:
+            post.settle()
 
-    # --- calls ----------------------------------------------------------------------------------------------
+    # --- calls and background work -----------------------------------------------------------------------------------
 
     async def handle(self, arguments: Mapping[str, Any]) -> None:
-        """Run `answer_call` in the caller's task. Raises what it raises; `sys.exit()` as PluginError."""
+        """Run `answer_call` in the caller's task. Raises what it raises; PluginError for `sys.exit()`, and where it is
+        not set up (any more)."""
+        if self._state == "starting":
+            await self._ready.wait()
+        if not self.healthy or self._over:
+            raise PluginError(f"plugin {self.plugin.name} is {self._state}")
+        with self._handling(), on_behalf_of(self.plugin):
+            try:
+                await self._callee.hook("answer_call", arguments)
+            except SystemExit as exc:
+                self.conduct.handler_failed(exc)
+                raise PluginError(f"plugin {self.plugin.name} tried to exit the process in a call") from exc
+            except Exception as exc:
+                self.conduct.handler_failed(exc)
+                raise
+
+    @contextmanager
+    def _handling(self) -> Iterator[None]:
+        self._calls += 1
+        self._no_calls = trio.Event() if self._calls == 1 else self._no_calls
         try:
-            with on_behalf_of(self.plugin):
-                await self._invoke("answer_call", arguments)
-        except SystemExit as exc:
-            raise PluginError(f"plugin {self.plugin.name} tried to exit the process in a call") from exc
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._no_calls.set()
 
-    async def _invoke(self, hook: str, arguments: Mapping[str, Any]) -> None:
-        implementation = self.plugin.implementations[hook]
-        own: dict[str, Any] = {"config": self.plugin.config, "bot": self.bot}
-        if "log" in implementation.names:
-            own["log"] = self._log_for(arguments.get("call"))
-        with about(arguments.get("call")):
-            await implementation.function(**chosen(implementation, {**arguments, **own}))
-
-    def _log_for(self, call: Any) -> Any:
-        logger = structlog.get_logger(f"vodiabot.plugin.{self.plugin.name}").bind(plugin=self.plugin.name)
-        return logger if call is None else logger.bind(call=getattr(call, "id", ""))
+    def spawn(self, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Its own background work; ends with its present life. Raises NotAllowed if it does not run."""
+        if self._life is None or not self._life.open:
+            raise NotAllowed(f"plugin {self.plugin.name} is not running")
+        name = getattr(work, "__qualname__", repr(work))
+        self._life.spawn(partial(self.conduct.guarded, partial(work, *args), "background work of a plugin", task=name))
 
 
-def _settle(post: Post) -> None:
-    for event in (post.started, post.done):
-        if event is not None:
-            event.set()
+async def _first_of(*events: trio.Event) -> None:
+    """Returns when one of them is set."""
+
+    async def wait(event: trio.Event) -> None:
+        await event.wait()
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for event in events:
+            nursery.start_soon(wait, event)
+
+
+def _in_words(exc: BaseException | None) -> str:
+    return "it took too long" if exc is None else f"{type(exc).__name__}: {exc}".removesuffix(": ")
