@@ -7,6 +7,7 @@ from . import errors, events
 from .bot import Bot
 from .calls import Call, Conference, Consultation, DomainCall, ParkedCall, Party, Phone, Text, format_number
 from .errors import (
+    AsyncioCancelled,
     Busy,
     CallEnded,
     ConnectionLost,
@@ -21,15 +22,20 @@ from .errors import (
     Rejected,
     SourceError,
     SpeechUnavailable,
+    StoreError,
     TransferFailed,
+    UsageError,
     VodiabotError,
 )
 from .plugins import hookimpl
 from .ports import Recording
+from .schedules import Job
+from .store import Store, StoreView, Transaction
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncioCancelled",
     "Bot",
     "Busy",
     "Call",
@@ -41,6 +47,7 @@ __all__ = [
     "DialFailed",
     "DomainCall",
     "IllegalMove",
+    "Job",
     "MediaError",
     "NoAnswer",
     "NotAccepted",
@@ -53,8 +60,13 @@ __all__ = [
     "Rejected",
     "SourceError",
     "SpeechUnavailable",
+    "Store",
+    "StoreError",
+    "StoreView",
     "Text",
+    "Transaction",
     "TransferFailed",
+    "UsageError",
     "VodiabotError",
     "__version__",
     "errors",
