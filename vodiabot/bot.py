@@ -14,19 +14,20 @@ import trio
 from . import events as ev
 from .calls import Call, CallControl, Conference, DialGuard, DomainCall, ParkedCall, Parking, Permits, Phone, Route
 from .config.model import Config
-from .console import serve_console
 from .dialect_memory import DialectMemory
 from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
 from .events import Event
 from .line import Line, MakeSession
+from .metrics import CountedMedia, Metrics
 from .own import OwnThings
 from .plugins import LoadedPlugin, PluginHost, choose_route, current_plugin
 from .ports import MediaPort
 from .protocol import commands
 from .protocol import messages as m
+from .servers import Servers
 from .session import Session
-from .snapshot import snapshot_of
+from .snapshot import snapshot_of, status_of
 
 EVENT_BUFFER = 1000
 """Events that wait for one reader of `bot.events()`; then the oldest goes."""
@@ -76,8 +77,11 @@ class Bot(OwnThings):
             plugins, hook_timeout=config.limits.hook_timeout, bot=self, bot_for=self._bot_for
         )
         self.lines: list[Line] = []
-        self.console_url: str | None = None
-        """Where the console's page is, once the bot runs; None without `[console] listen`."""
+        self.began = self.config_loaded = wall()
+        self.media: MediaPort | None = None
+        """The audio engine, while the bot runs."""
+        self.metrics = Metrics(self)
+        self.servers = Servers(self)
         self._open_media = media
         self._make_session = make_session
         self._leader: Line | None = None
@@ -95,12 +99,11 @@ class Bot(OwnThings):
         However it ends, every living call gets its bye and nothing is left behind.
         """
         async with aclosing(self.plugin_bots), self._open_media() as media, trio.open_nursery() as nursery:
+            self.media = media = CountedMedia(media, self.metrics.calls)
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
+            await self.servers.start(nursery)
             await nursery.start(self.host.run)
             nursery.start_soon(self._domain_clock)
-            if self.config.console.listen:
-                self.console_url = await nursery.start(serve_console, self.snapshot, self.config.console.listen)
-                log.info("the console is up", url=self.console_url)
             await self.host.call_and_wait("bot_started")
             async with trio.open_nursery() as lines:
                 self._nursery = nursery
@@ -119,6 +122,15 @@ class Bot(OwnThings):
         if self._leave.is_set():
             self._leave_now.set()
         self._leave.set()
+
+    @property
+    def draining(self) -> bool:
+        """Whether it was told to leave."""
+        return self._leave.is_set()
+
+    def status(self) -> dict[str, Any]:
+        """What `vodiabot status` shows, as plain data: `snapshot` without the domain, and how well all does."""
+        return status_of(self)
 
     async def _domain_clock(self) -> None:
         """The domain is pure: it says until when it wants to be asked again."""
@@ -268,6 +280,11 @@ class Bot(OwnThings):
             raise NotAllowed("the bot is not running")
         raise NotAllowed(f"{extension!r} is not an extension of this bot")
 
+    @property
+    def console_url(self) -> str | None:
+        """Where the console's page is, once the bot runs; None without `[console] listen`."""
+        return self.servers.console_url
+
     def snapshot(self) -> dict[str, Any]:
         """What the console shows, as plain data."""
         return snapshot_of(self)
@@ -319,6 +336,7 @@ class Bot(OwnThings):
         if isinstance(event, ev.DomainCallChanged | ev.DomainCallEnded):
             self.control.told(event)
             objects["domain_call"] = DomainCall(event.call, self.control)
+        self.metrics.heard(event, objects.get("call"))
         self.host.publish_event(event, **objects)
         self._tell_listeners(event)
 

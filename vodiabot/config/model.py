@@ -90,6 +90,9 @@ class LimitsConfig(Section, frozen=True, kw_only=True):
     dial_allow: tuple[str, ...] = ("@domain",)
     dials_per_minute: int = 30
     hook_timeout: float = 10.0
+    error_budget: int = 10
+    error_window: float = 60.0
+    blocked_after: float = 1.0
     wrap_up: float = 30.0
 
 
@@ -101,6 +104,20 @@ class PluginsConfig(Section, frozen=True, kw_only=True):
 class ConsoleConfig(Section, frozen=True, kw_only=True):
     listen: str = ""
     """HOST:PORT of the page that shows how the bot is; "" for none. It has no login: keep it on loopback."""
+
+
+class OpsConfig(Section, frozen=True, kw_only=True):
+    listen: str = ""
+    """HOST:PORT of /healthz, /readyz and /metrics; "" for none."""
+    remote: bool = False
+    """Whether it may be an address that other machines reach."""
+
+
+class HttpConfig(Section, frozen=True, kw_only=True):
+    listen: str = ""
+    """HOST:PORT of the plugins' HTTP routes; "" for none."""
+    hosts: tuple[str, ...] = ()
+    """Names by which it is called from outside, such as a reverse proxy's; `*` for any."""
 
 
 class RouteConfig(Section, frozen=True, kw_only=True):
@@ -128,6 +145,8 @@ class Config(Section, frozen=True, kw_only=True):
     limits: LimitsConfig = LimitsConfig()
     plugins: PluginsConfig = PluginsConfig()
     console: ConsoleConfig = ConsoleConfig()
+    ops: OpsConfig = OpsConfig()
+    http: HttpConfig = HttpConfig()
     plugin: dict[str, dict[str, Any]] = {}
     """Each plugin's own section, as in the file; the plugin room checks it against the plugin's model."""
     routes: tuple[RouteConfig, ...] = ()

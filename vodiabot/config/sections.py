@@ -38,6 +38,9 @@ LIMITS_FIELDS: dict[str, Kind] = {
     "dial_allow": ListOf(kinds.dial_pattern),
     "dials_per_minute": kinds.whole(0),
     "hook_timeout": kinds.duration(),
+    "error_budget": kinds.whole(1),
+    "error_window": kinds.duration(),
+    "blocked_after": kinds.duration(),
     "wrap_up": kinds.duration(zero=True),
 }
 PLUGINS_FIELDS: dict[str, Kind] = {
@@ -45,6 +48,8 @@ PLUGINS_FIELDS: dict[str, Kind] = {
     "enabled": ListOf(kinds.plugin_name, keep_places=True),
 }
 CONSOLE_FIELDS: dict[str, Kind] = {"listen": kinds.address}
+OPS_FIELDS: dict[str, Kind] = {"listen": kinds.address, "remote": kinds.flag}
+HTTP_FIELDS: dict[str, Kind] = {"listen": kinds.address, "hosts": ListOf(kinds.word)}
 ROUTE_FIELDS: dict[str, Kind] = {
     "to": kinds.text,
     "from": kinds.text,
@@ -77,6 +82,8 @@ _SECTIONS: dict[str, dict[str, Kind]] = {
     "[limits]": LIMITS_FIELDS,
     "[plugins]": PLUGINS_FIELDS,
     "[console]": CONSOLE_FIELDS,
+    "[ops]": OPS_FIELDS,
+    "[http]": HTTP_FIELDS,
     "[[route]]": ROUTE_FIELDS,
 }
 _HOMES = {key: home for home, fields in reversed(_SECTIONS.items()) for key in fields}
@@ -98,6 +105,8 @@ BOT_TOML = Table(
         "plugins": _section(PLUGINS_FIELDS),
         "plugin": plugin_sections,
         "console": _section(CONSOLE_FIELDS),
+        "ops": _section(OPS_FIELDS),
+        "http": _section(HTTP_FIELDS),
         "route": ListOf(_section(ROUTE_FIELDS, "plugin"), "[[route]]", keep_places=True),
         "sim": raw_table,
     },

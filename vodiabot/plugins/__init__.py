@@ -8,6 +8,7 @@ from .hookspecs import HOOKS, hookimpl
 from .loader import load_plugins, unload
 from .model import LoadedPlugin, Option, PluginInfo, PluginProblem, PluginState
 from .routes import choose as choose_route
+from .watchdog import Watchdog
 
 __all__ = [
     "HOOKS",
@@ -17,6 +18,7 @@ __all__ = [
     "PluginInfo",
     "PluginProblem",
     "PluginState",
+    "Watchdog",
     "choose_route",
     "current_plugin",
     "describe",

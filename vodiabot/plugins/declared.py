@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..capabilities import ALLOW, mistakes
 from .validation import Fault
 
-ENGINES_KEYS = (ALLOW,)
+CRITICAL = "critical"
+"""The bot does not start without this plugin."""
+
+ENGINES_KEYS = (ALLOW, CRITICAL)
 """Of `[plugin.NAME]`; they never reach the plugin's own model."""
 
 
@@ -53,3 +56,17 @@ def engines_wrong(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Key and message of what is wrong with the engine's keys."""
     if ALLOW in section:
         yield from ((ALLOW, message) for message in mistakes(section[ALLOW]))
+    if not isinstance(section.get(CRITICAL, False), bool):
+        yield CRITICAL, "must be true or false"
+
+
+def model_wrong(names: Iterable[str]) -> Iterator[Fault]:
+    """Options of a plugin's model that could never be set."""
+    for name in names:
+        if name in ENGINES_KEYS:
+            yield Fault(None, "Config", f'an option can\'t have the name "{name}": it is the engine\'s')
+
+
+def is_critical(section: Mapping[str, Any]) -> bool:
+    """Whether the operator says that the bot must not start without this plugin."""
+    return section.get(CRITICAL) is True

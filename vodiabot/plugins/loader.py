@@ -9,11 +9,13 @@ from typing import Any
 
 from ..config.model import Config, Where
 from ..errors import Problem
-from .declared import declared_wrong, engines_wrong, without_engines
+from .declared import declared_wrong, engines_wrong, is_critical, model_wrong, without_engines
 from .discovery import Found, NotFound, Places
+from .fingerprint import fingerprint
 from .importing import Imported, ImportFailed, file_of, forget, import_plugin
+from .lifespan import lifespan_of
 from .model import LoadedPlugin, PluginProblem
-from .settings import ModelError, is_model, read, suggestion
+from .settings import ModelError, fields_of, is_model, read, suggestion
 from .validation import implementations_of
 
 
@@ -53,6 +55,7 @@ class _Loader:
         """The plugin, or None and more problems."""
         try:
             found = self.places.find(name)
+            mark = fingerprint(found)  # before the import: what changes in between is loaded again, at worst
             imported = import_plugin(found)
         except NotFound as exc:
             self._blame(name, _problem(self._config.where, _enabled_key(self._config, name), str(exc)))
@@ -60,19 +63,22 @@ class _Loader:
         except ImportFailed as exc:
             self._blame(name, Problem(exc.file, exc.line, "", exc.message))
             return None
-        plugin = self._checked(found, imported)
+        except OSError as exc:
+            self._blame(name, Problem(found.origin, None, "", f"can't be read: {exc.strerror or exc}"))
+            return None
+        plugin = self._checked(found, imported, mark)
         if plugin is None:
             forget(imported.private_name)
         return plugin
 
-    def _checked(self, found: Found, imported: Imported) -> LoadedPlugin | None:
+    def _checked(self, found: Found, imported: Imported, mark: str) -> LoadedPlugin | None:
         before = len(self.problems)
+        section = self._config.plugin.get(found.name, {})
         namespace = imported.namespace
         model = getattr(namespace, "Config", None)
         hooks, faults = implementations_of(namespace, has_config=model is not None)
-        for fault in faults:
-            self._blame(found.name, Problem(file_of(namespace), fault.line, fault.key, fault.message))
-        for fault in declared_wrong(namespace):
+        lifespan, mistakes = lifespan_of(namespace, has_config=model is not None)
+        for fault in (*faults, *mistakes, *declared_wrong(namespace)):
             self._blame(found.name, Problem(file_of(namespace), fault.line, fault.key, fault.message))
         settings = self._settings(found.name, namespace, model)
         if len(self.problems) > before:
@@ -84,6 +90,10 @@ class _Loader:
             config=settings,
             version=found.version or str(getattr(namespace, "__version__", "")),
             origin=found.origin,
+            lifespan=lifespan,
+            critical=is_critical(section),
+            section=section,
+            fingerprint=mark,
             modules=(imported.private_name,) if imported.private_name else (),
         )
 
@@ -103,6 +113,8 @@ class _Loader:
             self._blame(name, Problem(file_of(namespace), None, "Config", message))
             return None
         try:
+            for fault in model_wrong(field.name for field in fields_of(model)):
+                self._blame(name, Problem(file_of(namespace), fault.line, fault.key, fault.message))
             settings, flaws = read(section, model, self._base)
         except ModelError as exc:
             self._blame(name, Problem(file_of(namespace), None, "Config", str(exc)))

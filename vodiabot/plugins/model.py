@@ -58,6 +58,10 @@ class LoadedPlugin:
     """Its setup and teardown, as an async context; None if it has none."""
     critical: bool = False
     """The bot does not start without it."""
+    section: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Its section of bot.toml, as it stands there."""
+    fingerprint: str = field(default="", repr=False)
+    """Of its code."""
     modules: tuple[str, ...] = field(default=(), repr=False)
     """The private names under which it stands in `sys.modules`; empty for an installed one."""
 

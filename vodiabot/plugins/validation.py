@@ -36,7 +36,7 @@ def implementations_of(namespace: Any, *, has_config: bool) -> tuple[dict[str, I
         faults += _faults(name, function, options, has_config)
     faults += _twice(marked)
     found = {_hook(name, options): function for name, (function, options) in marked.items()}
-    if not found and not faults:
+    if not found and not faults and getattr(namespace, "lifespan", None) is None:
         faults.append(Fault(None, "", "it has no hooks, so it is never called; mark them with @hookimpl"))
     if not faults:
         faults += _pluggys_own(namespace)
