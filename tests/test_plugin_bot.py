@@ -19,7 +19,6 @@ from trio.testing import MockClock
 from tests.plugins.kit import as_plugin
 from vodiabot import Bot, Call, NotAllowed, hookimpl
 from vodiabot.config import parse
-from vodiabot.errors import StoreError
 from vodiabot.plugin_bot import PASSED_ON, PluginBot, public
 from vodiabot.plugins import LoadedPlugin
 from vodiabot.session import Session
@@ -212,11 +211,15 @@ async def test_the_version_of_a_store(tmp_path: Path, autojump_clock: MockClock)
     newer = Author()
     newer.STORE_VERSION, newer.migrate_store = 2, migrate_store  # type: ignore[attr-defined]
     async with running(tmp_path, newer):
-        await newer.bot.prepare()
         assert await newer.bot.store.get("a") == [1, 1]
-    async with running(tmp_path, author := Author()):
-        with pytest.raises(StoreError, match=r"author\.sqlite3.*newer"):
-            await author.bot.prepare()
+    async with running(tmp_path, author := Author(), other := Other()) as (bot, _):
+        states = {state.name: state for state in bot.host.states()}
+        assert (states["author"].state, states["other"].state) == ("quarantined", "running")
+        assert "author.sqlite3: it has version 2, written by a newer plugin" in states["author"].reason
+        assert author.bot is None, "none of its hooks is called"
+        await other.bot.store.set("b", 1)
+    async with running(tmp_path, newer):
+        assert await newer.bot.store.get("a") == [1, 1]
 
 
 async def test_spawned_work_and_schedules_end_with_the_bot(tmp_path: Path, autojump_clock: MockClock) -> None:
