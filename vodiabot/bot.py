@@ -21,7 +21,7 @@ from .events import Event
 from .line import Line, MakeSession
 from .metrics import CountedMedia, Metrics
 from .own import OwnThings
-from .plugins import LoadedPlugin, PluginHost, choose_route, current_plugin
+from .plugins import LoadedPlugin, PluginHost, Watchdog, choose_route, current_plugin
 from .ports import MediaPort
 from .protocol import commands
 from .protocol import messages as m
@@ -47,8 +47,10 @@ class Bot(OwnThings):
         media: Callable[[], AbstractAsyncContextManager[MediaPort]],
         make_session: MakeSession = Session,
         wall: Callable[[], float] = time.time,
+        watch: bool = False,
     ) -> None:
-        """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch."""
+        """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch. `watch`: a
+        thread looks whether the trio thread is blocked, and by which plugin."""
         from .plugin_bot import PluginBots  # it is made of this very class
 
         self.config = config
@@ -74,8 +76,16 @@ class Bot(OwnThings):
         self.parking = Parking(lambda: self.domain.calls, lambda: self.domain.accounts, config.pbx.country)
         self.plugin_bots = PluginBots(self)
         self.host = PluginHost(
-            plugins, hook_timeout=config.limits.hook_timeout, bot=self, bot_for=self._bot_for
+            plugins,
+            hook_timeout=config.limits.hook_timeout,
+            error_budget=config.limits.error_budget,
+            error_window=config.limits.error_window,
+            bot_for=self._bot_for,
+            wall=wall,
         )
+        self.watchdog = Watchdog(config.limits.blocked_after)
+        """Watches while the bot runs, if `watch` was said."""
+        self._watch = watch
         self.lines: list[Line] = []
         self.began = self.config_loaded = wall()
         self.media: MediaPort | None = None
@@ -102,6 +112,8 @@ class Bot(OwnThings):
             self.media = media = CountedMedia(media, self.metrics.calls)
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
             await self.servers.start(nursery)
+            if self._watch:
+                await nursery.start(self.watchdog.run)
             await nursery.start(self.host.run)
             nursery.start_soon(self._domain_clock)
             await self.host.call_and_wait("bot_started")

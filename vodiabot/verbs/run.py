@@ -28,4 +28,4 @@ def make_bot(config: Config) -> Bot:
     for problem in problems:
         what = "a plugin is left out" if problem.left_out else "a route can't be served"
         log.error(what, plugin=problem.plugin, why=str(problem.problem))
-    return Bot(config, plugins=plugins, media=media_of(config), make_session=make_session)
+    return Bot(config, plugins=plugins, media=media_of(config), make_session=make_session, watch=True)
