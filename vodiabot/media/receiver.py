@@ -15,7 +15,7 @@ from .codecs import Codec, Decoder
 from .jitter import JitterBuffer, Kind, Next
 from .rtcp import Reception
 from .rtp import Packet
-from .stretch import Concealment, longer, shorter
+from .stretch import Concealment, faded_in, faded_out, longer, shorter
 
 TOO_DEEP, TOO_SHALLOW = 0.020, -0.015
 """Seconds by which the depth may differ from what is aimed at without being corrected."""
@@ -27,8 +27,14 @@ PACKETS_TO_TAKE_OVER = 3
 """In a row, of another SSRC while the present one still sends."""
 NOISE_PACKET = 13
 """Payload type of comfort noise (RFC 3389)."""
+NOISE_CLOCK = 8000
+"""Timestamp units a second that this payload type has; a stream with another clock can't have it."""
 MAX_PIECES = 12
 """Pieces that one block may need: 2.5 ms packets, and a few more."""
+LONGEST_PACKET = 0.2
+"""Seconds (RFC 3551, section 4.2). What is longer would be in the way of all that follows."""
+FADE_IN = 0.005
+"""Seconds, after silence."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,9 @@ class Receiver:
         self.concealed = 0
         """Samples made up, at 8000 a second."""
         self.last_audio: float | None = None
-        """When the last audio packet came."""
+        """When the last packet of audio, of its comfort noise or of a key came."""
         self._past = (0, 0, 0)
         self._codec = first
-        self._payload_type = -1
         self._buffer: JitterBuffer | None = None
         self._decoder: Decoder | None = None
         self._concealment = Concealment(first.rate)
@@ -65,6 +70,15 @@ class Receiver:
         self._strangers = 0
         self._noise = Noise()
         self._in_event = False
+        self._silenced = False
+        """What was made up has faded to silence."""
+        self._closed = False
+
+    def close(self) -> None:
+        """Let go of the decoder; nothing is heard any more. Idempotent."""
+        self._closed = True
+        self._decoder = self._buffer = None
+        self._ready = NOTHING
 
     # --- counters -------------------------------------------------------------------------------------------------
 
@@ -92,40 +106,56 @@ class Receiver:
     # --- in -------------------------------------------------------------------------------------------------------
 
     def push(self, packet: Packet) -> bool:
-        """Take a packet of any payload type. False if its source is not the one that is heard."""
-        if not self._is_heard(packet):
-            return False
-        assert self.reception is not None
-        assert self._buffer is not None
-        self.reception.count(packet.sequence, packet.timestamp, packet.arrival)
+        """Take a packet of any payload type. False if its source is not the one that is heard; keys are heard from
+        any (a gateway may send them as a source of their own)."""
         codec = self.payloads.codecs.get(packet.payload_type)
+        is_key = codec is None and packet.payload_type in self.payloads.events
+        if self._closed or not self._is_heard(packet, codec):
+            return is_key and not self._closed
+        assert self.reception is not None
         if codec is not None:
             self._audio(packet, codec)
-        elif packet.payload_type == NOISE_PACKET:
-            self._buffer.put(packet.timestamp, NOISE_PACKET, packet.payload, self._block, packet.arrival)
-        elif packet.payload_type in self.payloads.events:
-            self._in_event = True
+        else:
+            self._other(packet, is_key)
         return True
 
     def _audio(self, packet: Packet, codec: Codec) -> None:
         assert self._buffer is not None
-        duration = codec.duration(packet.payload)
-        if not duration:
-            return
+        assert self.reception is not None
         if codec.clock != self._buffer.clock:
             self._past = (self._past[0], self._past[1], self.late)
-            self._buffer = self._new_buffer(codec)
+            self._buffer = JitterBuffer(codec.clock)
+            self.reception.use(codec.clock)
+        self.reception.count(packet.sequence, packet.timestamp, packet.arrival)
+        duration = codec.duration(packet.payload)
+        if not 0 < duration <= LONGEST_PACKET * codec.clock:
+            return
         self.last_audio, self._in_event = packet.arrival, False
         fec = codec.carries_previous(packet.payload)
-        self._buffer.put(packet.timestamp, packet.payload_type, packet.payload, duration, packet.arrival, fec=fec)
+        self._buffer.put(packet.timestamp, codec, packet.payload, duration, packet.arrival, fec=fec)
 
-    def _is_heard(self, packet: Packet) -> bool:
+    def _other(self, packet: Packet, is_key: bool) -> None:
+        """Comfort noise, keys, and what nobody knows. A key's packets all have the timestamp of its beginning, so they
+        say nothing of the jitter."""
+        assert self._buffer is not None
+        assert self.reception is not None
+        self.reception.count_untimed(packet.sequence)
+        if is_key:
+            self.last_audio, self._in_event = packet.arrival, True
+        elif packet.payload_type == NOISE_PACKET and self._buffer.clock == NOISE_CLOCK:
+            self.last_audio, self._in_event = packet.arrival, False
+            block = round(FRAME_SECONDS * NOISE_CLOCK)
+            self._buffer.put(packet.timestamp, None, packet.payload, block, packet.arrival)
+
+    def _is_heard(self, packet: Packet, codec: Codec | None) -> bool:
         """A source is heard until it falls silent or another one clearly takes its place (a transfer, early media
-        from elsewhere)."""
+        from elsewhere), with audio."""
         now = self.reception
         if now is not None and packet.ssrc == now.ssrc:
             self._strangers = 0
             return True
+        if now is not None and codec is None:
+            return False
         self._strangers += 1
         silent = self.last_audio is None or packet.arrival - self.last_audio > SILENT_SOURCE
         if now is None or silent or self._strangers >= PACKETS_TO_TAKE_OVER:
@@ -137,21 +167,14 @@ class Receiver:
         codec = self.payloads.codecs.get(packet.payload_type, self._codec)
         self._past = (self.received, self.lost, self.late)
         self.reception = Reception(packet.ssrc, codec.clock)
-        self._buffer = self._new_buffer(codec)
-        self._strangers = 0
-
-    def _new_buffer(self, codec: Codec) -> JitterBuffer:
-        return JitterBuffer(codec.clock)
+        self._buffer = JitterBuffer(codec.clock)
+        self._strangers, self._in_event = 0, False
 
     # --- out ------------------------------------------------------------------------------------------------------
 
     @property
     def _ahead(self) -> float:
         return len(self._ready) / self.rate
-
-    @property
-    def _block(self) -> int:
-        return round(FRAME_SECONDS * self._codec.clock)
 
     def pull(self, now: float) -> Samples | None:
         """The 20 ms that begin to be played `now`, at `rate`; None for silence where nothing has come for a while."""
@@ -162,45 +185,66 @@ class Receiver:
             if len(self._ready) >= needed:
                 break
             piece = self._piece(self._buffer.next(now, self._ahead), now)
-            if not len(self._ready) and (piece is None or len(piece) == round(FRAME_SECONDS * self.rate)):
-                return piece  # nearly always
-            self._ready = np.concatenate((self._ready, silence(needed) if piece is None else piece))
             needed = round(FRAME_SECONDS * self.rate)
+            if not len(self._ready) and (piece is None or len(piece) == needed):
+                return piece  # nearly always
+            more = silence(needed - len(self._ready)) if piece is None else piece
+            self._ready = np.concatenate((self._ready, more))
         out, self._ready = self._ready[:needed], self._ready[needed:]
         return out if len(out) == needed else np.concatenate((out, silence(needed - len(out))))
 
     def _piece(self, step: Next, now: float) -> Samples | None:
-        """The samples of one step; None for silence."""
+        """The samples of one step; None for silence up to the end of the block."""
         if step.kind is Kind.PLAY:
             return self._played(step, now)
-        n = round(FRAME_SECONDS * self.rate)
-        if step.kind is Kind.NOTHING or self._in_event or self._decoder is None:
-            return self._noise.make(n, self.rate)
-        self.concealed += round(FRAME_SECONDS * 8000)
-        made = self._decoder.recover(step.payload, n) if step.kind is Kind.RECOVER else None
-        if made is None or not len(made):
-            made = self._decoder.conceal(n)
-        return self._concealment.conceal(n) if made is None else made
+        if step.kind is Kind.NOTHING:
+            return self._noise.make(round(FRAME_SECONDS * self.rate) - len(self._ready), self.rate)
+        return self._made_up(step)
 
-    def _played(self, step: Next, now: float) -> Samples | None:
-        if step.payload_type == NOISE_PACKET:
-            self._noise.set(step.payload)
-            return self._noise.make(round(FRAME_SECONDS * self.rate), self.rate)
-        self._use(step.payload_type)
-        assert self._decoder is not None
+    def _length(self, step: Next) -> int:
+        """Samples of a step."""
         assert self._buffer is not None
-        self._noise.stop()
+        return max(1, step.units * self.rate // self._buffer.clock)
+
+    def _played(self, step: Next, now: float) -> Samples:
+        codec = step.codec
+        if codec is None:
+            self._noise.set(step.payload)
+            return self._made_up(step)
+        if codec is not self._codec or self._decoder is None:
+            self._use(codec)
+        assert self._decoder is not None
         samples = self._decoder.decode(step.payload)
-        if self._codec.name != "opus":  # which blends by itself
+        if not len(samples):
+            return self._made_up(step)
+        self._noise.stop()
+        if not codec.conceals:
             samples = self._concealment.heard(samples)
+        elif self._silenced:
+            samples = faded_in(samples, round(FADE_IN * self.rate))
+        self._silenced = False
         return self._corrected(samples, now)
 
-    def _use(self, payload_type: int) -> None:
-        if payload_type == self._payload_type:
-            return
-        codec = self.payloads.codecs[payload_type]
-        self._payload_type, self._codec = payload_type, codec
-        self._decoder = codec.make_decoder()
+    def _made_up(self, step: Next) -> Samples:
+        """What is lost or late: noise goes on, keys are silent, all else is recovered or concealed."""
+        n = self._length(step)
+        if self._noise.on or self._in_event or self._decoder is None:
+            made = self._noise.make(n, self.rate)
+            return silence(n) if made is None else made
+        self.concealed += step.units * 8000 // self._codec.clock
+        made = self._decoder.recover(step.payload, n) if self._recovers(step) else None
+        if made is None or not len(made):
+            made = self._decoder.conceal(n)
+        if made is None:
+            return self._concealment.conceal(n)
+        self._silenced = self._silenced or step.kind is Kind.FADE
+        return faded_out(made) if step.kind is Kind.FADE else made
+
+    def _recovers(self, step: Next) -> bool:
+        return step.kind is Kind.RECOVER and step.codec is self._codec
+
+    def _use(self, codec: Codec) -> None:
+        self._codec, self._decoder = codec, codec.make_decoder()
         if codec.rate != self.rate:
             self._ready = resampled(self._ready, self.rate, codec.rate)
         self.rate = codec.rate
@@ -212,6 +256,8 @@ class Receiver:
         error = self._buffer.depth(now, self._ahead) + len(samples) / self.rate - self._buffer.target
         if TOO_SHALLOW < error < TOO_DEEP or now - self._stretched < BETWEEN_STRETCHES:
             return samples
+        if error > 0 and not self._buffer.waiting:
+            return samples  # everything is late: played faster, it would only run dry
         changed = shorter(samples, self.rate) if error > 0 else longer(samples, self.rate)
         if len(changed) != len(samples):
             self._stretched = now
@@ -231,6 +277,11 @@ class Noise:
 
     def stop(self) -> None:
         self._level = None
+
+    @property
+    def on(self) -> bool:
+        """It has been told, and no audio has come since."""
+        return self._level is not None
 
     def make(self, n: int, rate: int) -> Samples | None:
         """None for silence."""

@@ -19,6 +19,7 @@ MISORDERED = 100
 """Packets by which a sequence number may lie behind the highest and still be of the same count."""
 DROPOUT = 3000
 """Packets by which it may lie ahead: a minute of loss (RFC 3550, appendix A.1)."""
+HALF = TIMESTAMPS // 2
 ANOTHER_COUNT = 1.0
 """Seconds of difference between two transit times which are no jitter but another count of timestamps."""
 
@@ -33,49 +34,61 @@ class Reception:
         """Seconds."""
         self._clock = clock
         self._unwrap = Unwrapped(SEQUENCES)
-        self._first = self._highest = -1
-        self._here = 0  # received in the present count
-        self._lost_before = 0
+        self._first: int | None = None
+        self._highest = 0
+        self._before = 0  # expected in earlier counts
         self._transit: tuple[int, float] | None = None
         self._reported = (0, 0)  # expected and received at the last report
 
+    def use(self, clock: int) -> None:
+        """From here on timestamps count `clock` units a second."""
+        self._clock, self._transit = clock, None
+
     def count(self, sequence: int, timestamp: int, arrival: float) -> None:
         """A packet came; `arrival` in seconds."""
-        number = self._unwrap(sequence)
-        if self._first < 0 or not -MISORDERED < number - self._highest < DROPOUT:
-            self._lost_before, self._here = self.lost, 0
-            self._first = self._highest = number
-        elif number > self._highest:
-            self._highest = number
-        elif number < self._first:
-            self._first = number
-        self._here += 1
-        self.received += 1
-        self._spread(timestamp, arrival)
-
-    def _spread(self, timestamp: int, arrival: float) -> None:
+        self.count_untimed(sequence)
         if self._transit is not None:
             last, then = self._transit
-            difference = abs(arrival - then - signed(timestamp - last) / self._clock)
+            # As `signed`, written out: this is done for each packet.
+            units = (timestamp - last + HALF) % TIMESTAMPS - HALF
+            difference = abs(arrival - then - units / self._clock)
             if difference < ANOTHER_COUNT:
                 self.jitter += (difference - self.jitter) / 16
         self._transit = (timestamp, arrival)
 
+    def count_untimed(self, sequence: int) -> None:
+        """A packet came whose timestamp is not that of its sending."""
+        number = self._unwrap(sequence)
+        self.received += 1
+        if self._first is None or not -MISORDERED < number - self._highest < DROPOUT:
+            self._before = self.expected
+            self._unwrap = Unwrapped(SEQUENCES)
+            self._first = self._highest = self._unwrap(sequence)
+        elif number > self._highest:
+            self._highest = number
+        elif number < self._first:
+            self._first = number
+
+    @property
+    def expected(self) -> int:
+        """Packets that the other side has sent, as far as its sequence numbers say."""
+        return self._before if self._first is None else self._before + self._highest - self._first + 1
+
     @property
     def lost(self) -> int:
         """Packets, never less than 0 (a doubled packet counts twice as received)."""
-        return self._lost_before + max(0, self._highest - self._first + 1 - self._here if self._here else 0)
+        return max(0, self.expected - self.received)
 
     def block(self, last_report: int, since: float) -> Block:
         """A report block on what came since the last one. `last_report`: the middle 32 bits of the NTP time of the
         sender's latest report, 0 for none; `since`: seconds since that came."""
-        expected, received = self.received + self.lost, self.received
+        expected, received = self.expected, self.received
         new_expected, new_received = expected - self._reported[0], received - self._reported[1]
         self._reported = (expected, received)
         part = max(0.0, 1 - new_received / new_expected) if new_expected > 0 else 0.0
-        highest = self._highest % TIMESTAMPS if self._highest >= 0 else 0
+        highest, jitter = self._highest % TIMESTAMPS, round(self.jitter * self._clock)
         delay = round(since * 65536) if last_report else 0
-        return Block(self.ssrc, part, self.lost, highest, round(self.jitter * self._clock), last_report, delay)
+        return Block(self.ssrc, part, expected - received, highest, jitter, last_report, delay)
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,9 @@ class Block:
     part_lost: float
     """0 to 1, since the report before."""
     lost: int
+    """In all; less than 0 where more packets came doubled than were lost."""
     highest: int
+    """Sequence number, with its wraps above the lower 16 bits."""
     jitter: int
     """Timestamp units."""
     last_report: int
@@ -94,7 +109,7 @@ class Block:
     """Since that report came, in units of 1/65536 s."""
 
     def pack(self) -> bytes:
-        lost = min(self.lost, 0x7FFFFF)
+        lost = max(-0x800000, min(self.lost, 0x7FFFFF)) & 0xFFFFFF
         part = min(255, int(self.part_lost * 256))
         head = struct.pack("!IIII", self.ssrc, part << 24 | lost, self.highest, min(self.jitter, 0xFFFFFFFF))
         return head + struct.pack("!II", self.last_report, min(self.delay, 0xFFFFFFFF))

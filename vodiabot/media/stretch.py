@@ -66,6 +66,17 @@ def blended(old: Samples, new: Samples) -> Samples:
     return to_int16(old * (1 - w) + new * w)
 
 
+def faded_out(samples: Samples) -> Samples:
+    """All of `samples`, to silence."""
+    return to_int16(samples * _ramp(len(samples))[::-1])
+
+
+def faded_in(samples: Samples, n: int) -> Samples:
+    """`samples`, whose first `n` come out of silence."""
+    n = min(n, len(samples))
+    return np.concatenate((to_int16(samples[:n] * _ramp(n)), samples[n:]))
+
+
 def shorter(samples: Samples, rate: int) -> Samples:
     """One period less; the same if there is none that could go."""
     period = _removable(samples, rate)

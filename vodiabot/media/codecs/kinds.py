@@ -55,10 +55,12 @@ class Codec:
     """RTP timestamp units of a payload; 0 for one that can't be right."""
     carries_previous: Callable[[bytes], bool] = _nothing_more
     """Whether a packet carries its predecessor once more (FEC)."""
+    conceals: bool = False
+    """Its decoder makes up what is lost, and blends what comes after it."""
 
 
 CODECS = {
-    "opus": Codec("opus", 16000, 48000, OpusEncoder, OpusDecoder, frames_of, has_fec),
+    "opus": Codec("opus", 16000, 48000, OpusEncoder, OpusDecoder, frames_of, has_fec, conceals=True),
     "G722": Codec("G722", 16000, 8000, G722Encoder, G722Decoder, len),
     "PCMU": Codec("PCMU", 8000, 8000, lambda: G711Encoder(MU_LAW), lambda: G711Decoder(MU_LAW), len),
     "PCMA": Codec("PCMA", 8000, 8000, lambda: G711Encoder(A_LAW), lambda: G711Decoder(A_LAW), len),

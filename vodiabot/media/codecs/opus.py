@@ -29,6 +29,9 @@ COMPLEXITY = 5
 """0 to 10. More is dearer and hardly heard with voice at this rate."""
 MAX_FRAME = CLOCK * 120 // 1000
 """Timestamp units of the longest packet."""
+MAX_SAMPLES = RATE * 120 // 1000
+STEP = RATE // 400
+"""Samples: the least that is made up, 2.5 ms."""
 MAX_BYTES = 1276
 """Of an encoded frame (RFC 6716, section 3.4)."""
 LEAST_LOSS, MOST_LOSS = 0.1, 0.3
@@ -130,10 +133,15 @@ class OpusDecoder:
         return self._decoded(payload, MAX_FRAME, 0) if payload else NOTHING
 
     def conceal(self, n: int) -> Samples | None:
-        return self._decoded(None, n, 0)
+        """In steps of 2.5 ms, up to 120 ms: what is more is cut off."""
+        return self._decoded(None, min(MAX_SAMPLES, -(-n // STEP) * STEP), 0)[:n]
 
     def recover(self, payload: bytes, n: int) -> Samples | None:
-        return self._decoded(payload, n, 1) if has_fec(payload) else None
+        """If `n` is less than the lost packet had (the rest has been concealed), its end."""
+        if not has_fec(payload):
+            return None
+        frame = round(_frame_ms(payload[0]) * RATE / 1000)
+        return self._decoded(payload, min(MAX_SAMPLES, max(frame, -(-n // STEP) * STEP)), 1)[-n:]
 
     def _decoded(self, payload: bytes | None, n: int, fec: int) -> Samples:
         size = len(payload) if payload else 0
