@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 import msgspec
 import structlog
@@ -56,7 +57,9 @@ class PluginBot(Bot):
         self._name = plugin.name
         self._spawn = spawn
         self.config = public(engine.config)
-        self.grant: Grant = grant_of(plugin.namespace, engine.config.plugin.get(plugin.name, {}))
+        self.grant: Grant = grant_of(
+            plugin.namespace, plugin.section or engine.config.plugin.get(plugin.name, {})
+        )
         """What it may do."""
         namespace = plugin.namespace
         self._store = Store(
@@ -168,7 +171,8 @@ class PluginBots:
     def __init__(self, engine: Bot) -> None:
         self._engine = engine
         self._bots: dict[str, PluginBot] = {}
-        self._all: set[PluginBot] = set()
+        self._all: WeakSet[PluginBot] = WeakSet()
+        """Also those that were replaced, as long as anybody uses them."""
 
     def make(self, plugin: LoadedPlugin, spawn: Spawn) -> PluginBot:
         """A new one; of a plugin that was loaded again it takes the place of the old one."""
@@ -186,7 +190,7 @@ class PluginBots:
         """Stores and threads of all; idempotent, carried through if cancelled."""
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
-                for bot in self._all:
+                for bot in list(self._all):
                     nursery.start_soon(bot.aclose)
         self._all.clear()
 
