@@ -325,8 +325,7 @@ class Switchboard:
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))
         if fact.other_dialect:
             # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
-            spoken = leg.dialog.dialect or Dialect.MODERN
-            self._on_other_dialect(spoken.other)
+            self._on_other_dialect((leg.dialog.dialect or Dialect.MODERN).other)
         event = events.CallEnded(
             at=self._wall(),
             call_id=call.id,
