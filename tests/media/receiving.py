@@ -97,7 +97,7 @@ class Heard:
     rate: int
     began: float
     depths: npt.NDArray[np.float64]
-    """Seconds, at each tick."""
+    """Seconds, at each tick, before it."""
 
     def part(self, begin: float, end: float) -> Heard:
         """Seconds after the beginning."""
@@ -146,10 +146,10 @@ def listen(receiver: Receiver, packets: Iterable[Packet], seconds: float, began:
         while at < len(waiting) and waiting[at].arrival <= now:
             receiver.push(waiting[at])
             at += 1
+        depths.append(receiver.depth(now))
         block = receiver.pull(now)
         n = round(FRAME_SECONDS * receiver.rate)
         blocks.append(np.zeros(n, np.int16) if block is None else block)
         assert len(blocks[-1]) == n
         assert blocks[-1].dtype == np.int16
-        depths.append(receiver.depth(now))
     return Heard(np.concatenate(blocks), receiver.rate, began + PHASE, np.array(depths))

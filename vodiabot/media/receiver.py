@@ -17,7 +17,7 @@ from .rtcp import Reception
 from .rtp import Packet
 from .stretch import Concealment, faded_in, faded_out, longer, shorter
 
-TOO_DEEP, TOO_SHALLOW = 0.020, -0.015
+TOO_DEEP, TOO_SHALLOW = 0.020, -0.008
 """Seconds by which the depth may differ from what is aimed at without being corrected."""
 BETWEEN_STRETCHES = 0.1
 """Seconds between two corrections: one alone is not heard, a row of them is."""

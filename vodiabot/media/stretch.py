@@ -40,7 +40,8 @@ def period_of(samples: Samples, rate: int, longest: int = 0) -> tuple[int, float
     x = samples[::step].astype(np.float64)
     n, low, high = _lengths(rate // step)
     high = min(high, longest // step if longest else high)
-    if len(x) < n + high or high <= low:
+    n = min(n, len(x) - high)  # of short packets less is compared
+    if n < low or high <= low:
         return round(0.01 * rate), 0.0
     tail = x[-n:]
     candidates = np.lib.stride_tricks.sliding_window_view(x[-(n + high) : -low], n)
