@@ -150,6 +150,13 @@ class SourceError(MediaError, UsageError):
     """A file or stream that can't be played or written."""
 
 
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+class NotRunning(VodiabotError):
+    """There is no running bot to ask (with this `state_dir`)."""
+
+
 # --- plugins ---------------------------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,8 @@
 """bot.toml → typed Config; an error names file, line and key."""
 
 from .lines import dotted, line_index
-from .loader import from_overrides, load, parse
+from .loader import from_overrides, load, parse, state_dir_of
 from .model import Config, Secret
 from .overrides import Overrides
 
-__all__ = ["Config", "Overrides", "Secret", "dotted", "from_overrides", "line_index", "load", "parse"]
+__all__ = ["Config", "Overrides", "Secret", "dotted", "from_overrides", "line_index", "load", "parse", "state_dir_of"]

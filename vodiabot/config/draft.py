@@ -17,8 +17,10 @@ from .model import (
     Config,
     ConsoleConfig,
     ExtensionConfig,
+    HttpConfig,
     LimitsConfig,
     MediaConfig,
+    OpsConfig,
     PbxConfig,
     PluginsConfig,
     RouteConfig,
@@ -33,6 +35,11 @@ Values = dict[str, Any]
 
 SIM_DOMAIN = "localhost"
 """The domain of a `[sim]` that names none."""
+
+
+def default_state_dir() -> Path:
+    """The platform's own place."""
+    return Path(platformdirs.user_state_dir("vodiabot")).absolute()
 
 
 class Draft:
@@ -54,6 +61,7 @@ class Draft:
         media = self._media()
         self._check_plugins()
         self._check_routes()
+        self._check_ops()
         if self._source.problems:
             raise ConfigError(in_order(self._source.problems, self._source.file))
         return Config(
@@ -64,6 +72,8 @@ class Draft:
             limits=LimitsConfig(**self._read.get("limits", {})),
             plugins=PluginsConfig(**self._read.get("plugins", {})),
             console=ConsoleConfig(**self._read.get("console", {})),
+            ops=OpsConfig(**self._read.get("ops", {})),
+            http=HttpConfig(**self._read.get("http", {})),
             plugin=self._read.get("plugin", {}),
             routes=tuple(_route(values) for values in self._read.get("route", ())),
             sim=self._read.get("sim"),
@@ -166,7 +176,7 @@ class Draft:
 
     def _bot(self) -> BotConfig:
         values: Values = dict(self._read.get("bot", {}))
-        values.setdefault("state_dir", Path(platformdirs.user_state_dir("vodiabot")).absolute())
+        values.setdefault("state_dir", default_state_dir())
         return BotConfig(**values)
 
     def _media(self) -> Values:
@@ -182,6 +192,13 @@ class Draft:
     def _check_plugins(self) -> None:
         enabled = self._read.get("plugins", {}).get("enabled", ())
         _complain_of_twins(self._top / "plugins" / "enabled", enumerate(enabled))
+
+    def _check_ops(self) -> None:
+        """It tells much and asks for no password."""
+        values = self._read.get("ops", {})
+        if values.get("listen") and not values.get("remote") and not kinds.is_loopback(values["listen"]):
+            spot = self._top / "ops" / "listen"
+            spot.complain("others can reach this address; if that is meant, say so: remote = true")
 
     def _check_routes(self) -> None:
         enabled = self._enabled()

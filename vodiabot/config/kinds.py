@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -46,6 +47,17 @@ def address(value: object, spot: Spot) -> str:
     if not (colon and host and port.isdecimal() and int(port) < 65536):
         raise Wrong('must be HOST:PORT, such as "127.0.0.1:8081"')
     return str(value)
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this machine reaches a HOST:PORT."""
+    host = listen.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def flag(value: object, spot: Spot) -> bool:

@@ -11,12 +11,12 @@ from typing import Any
 import tomli
 
 from ..errors import ConfigError, Problem
-from .draft import Draft
-from .kinds import host_name
+from .draft import Draft, default_state_dir
+from .kinds import folder, host_name
 from .lines import line_index
 from .model import Config
 from .overrides import COMMAND_LINE, Overrides
-from .reading import Source
+from .reading import Source, Wrong
 
 
 def load(
@@ -68,6 +68,21 @@ def from_overrides(overrides: Overrides) -> Config:
     if source.problems:
         raise ConfigError(source.problems)
     return Draft({}, source, overrides).config(pbx_optional=False)
+
+
+def state_dir_of(path: Path | None) -> Path:
+    """Only where the state of a bot is that was started with this file, also where the file has become wrong since.
+
+    Raises ConfigError if it can't be read, or is no TOML.
+    """
+    source = Source("", Path.cwd() if path is None else path.absolute().parent, {})
+    doc: dict[str, Any] = {} if path is None else _document(_text_of(path), str(path))[0]
+    section = doc.get("bot")
+    written = section.get("state_dir") if isinstance(section, dict) else None
+    try:
+        return folder(written, source.top) if isinstance(written, str) else default_state_dir()
+    except Wrong as exc:
+        raise _broken(str(path), None, f"bot.state_dir: {exc}") from exc
 
 
 def _text_of(path: Path) -> str:
