@@ -147,10 +147,11 @@ def test_what_the_engine_has_is_passed_on_or_own_or_withheld() -> None:
     public_names = {name for name in dir(Bot) if not name.startswith("_")}
     withheld = {name for name in public_names if type(vars(PluginBot).get(name)).__name__ == "_Withheld"}
     assert withheld == {
-        "dial_by_hand", "drain", "heard", "line_changed", "publish_call", "publish_frame", "route", "run",
+        "dial_by_hand", "drain", "draining", "heard", "line_changed", "publish_call", "publish_frame", "route", "run",
+            "status",
     }  # fmt: skip
     assert set(PASSED_ON) <= public_names | {"domain", "console_url", "wall"}
-    assert public_names - withheld - set(PASSED_ON) - own <= {"log", "name", "store"}
+    assert public_names - withheld - set(PASSED_ON) - own <= {"http", "log", "name", "store"}
 
 
 async def test_what_is_the_engine_s_own_does_not_get_through(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -175,11 +176,15 @@ def test_the_configuration_that_a_plugin_sees_has_no_secrets(tmp_path: Path) -> 
     assert config.extensions[0].password.reveal() == "bot"
 
 
-def test_the_engine_itself_has_no_things_of_a_plugin(tmp_path: Path) -> None:
+async def test_the_engine_itself_has_no_things_of_a_plugin(tmp_path: Path) -> None:
     bot, _ = engine(tmp_path)
     for act in (
         lambda: bot.store,
         lambda: bot.log,
+        lambda: bot.http,
+        lambda: bot.counter("a", "b"),
+        lambda: bot.gauge("a", "b"),
+        lambda: bot.histogram("a", "b"),
         lambda: bot.every(1, trio.sleep_forever),
         lambda: bot.at(datetime.now(UTC), trio.sleep_forever),
         lambda: bot.cron("@daily", trio.sleep_forever),

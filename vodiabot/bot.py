@@ -18,6 +18,7 @@ from .dialect_memory import DialectMemory
 from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
 from .events import Event
+from .http_routes import Routes
 from .line import Line, MakeSession
 from .metrics import CountedMedia, Metrics
 from .own import OwnThings
@@ -74,6 +75,12 @@ class Bot(OwnThings):
             permits=self.permits,
         )
         self.parking = Parking(lambda: self.domain.calls, lambda: self.domain.accounts, config.pbx.country)
+        self.metrics = Metrics(self)
+        self.http_routes = Routes(
+            lambda: self.config.limits.hook_timeout,
+            lambda: {state.name: state.state for state in self.host.states()},
+            bool(config.http.listen),
+        )
         self.plugin_bots = PluginBots(self)
         self.host = PluginHost(
             plugins,
@@ -87,10 +94,10 @@ class Bot(OwnThings):
         """Watches while the bot runs, if `watch` was said."""
         self._watch = watch
         self.lines: list[Line] = []
-        self.began = self.config_loaded = wall()
+        self.began = self.config_loaded = 0.0
+        """When it began to run, and when its configuration was taken over; seconds since the epoch."""
         self.media: MediaPort | None = None
         """The audio engine, while the bot runs."""
-        self.metrics = Metrics(self)
         self.servers = Servers(self)
         self._open_media = media
         self._make_session = make_session
@@ -109,6 +116,7 @@ class Bot(OwnThings):
         However it ends, every living call gets its bye and nothing is left behind.
         """
         async with aclosing(self.plugin_bots), self._open_media() as media, trio.open_nursery() as nursery:
+            self.began = self.config_loaded = self.wall()
             self.media = media = CountedMedia(media, self.metrics.calls)
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
             await self.servers.start(nursery)

@@ -25,6 +25,7 @@ class SessionLike(Protocol):
     """What the bot needs of a session: the real one, or the testing kit's in memory."""
 
     server_header: str | None
+    frames_sent: int
 
     @property
     def trouble(self) -> Exception | None:
@@ -44,6 +45,9 @@ class Line:
         self._bot = bot
         self.user = extension.user
         self.up = False
+        self.frames_received = 0
+        self.ups = 0
+        """Times that the session came up."""
         self._changed = trio.Event()
         self._told: set[str] = set()
         self.session = make_session(
@@ -75,6 +79,11 @@ class Line:
             parking=bot.parking,
         )
 
+    @property
+    def reconnects(self) -> int:
+        """Times that the session came up again."""
+        return max(0, self.ups - 1)
+
     async def wait_up(self) -> None:
         """Returns when the session is up, or has found out why it is not."""
         while not self.up and self.session.trouble is None:
@@ -95,6 +104,7 @@ class Line:
         self._bot.dialect_memory.remember(fresh)
 
     def _on_frame(self, text: str, message: m.Message | None) -> None:
+        self.frames_received += 1
         self._bot.publish_frame(self.user, text)
         if message is not None:
             self._note_dropped(message)
@@ -110,6 +120,7 @@ class Line:
 
     def _on_up(self, reason: str) -> None:
         self.up = True
+        self.ups += 1
         self._change()
         self.switchboard.socket_back()
         self._bot.line_changed(self, ev.SessionUp(at=self._bot.wall(), extension=self.user, reason=reason))

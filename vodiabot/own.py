@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 from .errors import NotAllowed
+from .http_routes import PluginHttp
+from .plugin_metrics import PluginMetric
 from .schedules import Job
 from .store import Store
 
@@ -31,6 +33,27 @@ class OwnThings:
     def store(self) -> Store:
         """A durable key-value store of the plugin's own: `await bot.store.set("key", value)`."""
         self._lacks("a store")
+
+    @property
+    def http(self) -> PluginHttp:
+        """HTTP routes of the plugin's own, under `/plugin/NAME` at `[http] listen`: `@bot.http.post("/call")`."""
+        self._lacks("HTTP routes")
+
+    def counter(self, name: str, doc: str, labels: Iterable[str] = ()) -> PluginMetric:
+        """A metric of the plugin's own, `vodiabot_plugin_NAME_…` in `/metrics`: `orders = bot.counter("orders", "…",
+        labels=("kind",))`, then `orders.inc(kind="pizza")`. Asked for again, as after a reload, it goes on counting.
+        Labels are for few, known values, never for numbers or ids. Raises UsageError."""
+        self._lacks("metrics")
+
+    def gauge(self, name: str, doc: str, labels: Iterable[str] = ()) -> PluginMetric:
+        """As `counter`, with `set`, `inc` and `dec`."""
+        self._lacks("metrics")
+
+    def histogram(
+        self, name: str, doc: str, labels: Iterable[str] = (), buckets: Iterable[float] | None = None
+    ) -> PluginMetric:
+        """As `counter`, with `observe`."""
+        self._lacks("metrics")
 
     def every(self, seconds: float, work: Callable[..., Awaitable[Any]], *args: Any) -> Job:
         """Run `work(*args)` every so many seconds, first after that time; by the time that passes, without drift.

@@ -6,7 +6,7 @@ engine has besides (sessions, limits, secrets, its own life) does not.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
@@ -19,6 +19,8 @@ from .asyncio_bridge import AsyncioThread
 from .bot import Bot
 from .capabilities import Grant, grant_of
 from .config.model import Config, Secret
+from .http_routes import PluginHttp
+from .plugin_metrics import PluginMetric
 from .plugins import LoadedPlugin
 from .plugins.guard import current_call
 from .schedules import Job, Schedules
@@ -68,6 +70,8 @@ class PluginBot(Bot):
             migrate=getattr(namespace, "migrate_store", None),
             wall=engine.wall,
         )
+        self._http = engine.http_routes.make(plugin.name, spawn)
+        self._metrics = engine.metrics.of_plugin(plugin.name)
         self._schedules = Schedules(spawn, engine.wall)
         self._asyncio = AsyncioThread(f"vodiabot-asyncio-{plugin.name}")
 
@@ -89,6 +93,21 @@ class PluginBot(Bot):
     @property
     def store(self) -> Store:
         return self._store
+
+    @property
+    def http(self) -> PluginHttp:
+        return self._http
+
+    def counter(self, name: str, doc: str, labels: Iterable[str] = ()) -> PluginMetric:
+        return self._metrics.counter(name, doc, labels)
+
+    def gauge(self, name: str, doc: str, labels: Iterable[str] = ()) -> PluginMetric:
+        return self._metrics.gauge(name, doc, labels)
+
+    def histogram(
+        self, name: str, doc: str, labels: Iterable[str] = (), buckets: Iterable[float] | None = None
+    ) -> PluginMetric:
+        return self._metrics.histogram(name, doc, labels, buckets)
 
     def spawn(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
         self._spawn(work, *args)
@@ -119,6 +138,7 @@ class PluginBot(Bot):
 
     async def left(self) -> None:
         """It is over, or begins anew (quarantine, reload): what it has left on its asyncio loop is cancelled."""
+        self._http.clear()
         await self._asyncio.aclose()
 
     async def aclose(self) -> None:

@@ -210,6 +210,9 @@ class MediaConference(Protocol):
 class MediaPort(Protocol):
     """Makes the audio of legs."""
 
+    async def ping(self) -> None:
+        """Returns when the loop that moves the audio has answered. Raises MediaError if it has ended."""
+
     def conference(self) -> MediaConference:
         """A new, empty conference of legs of this port. Raises MediaError if the port is closed."""
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import resource
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +26,53 @@ def snapshot_of(bot: Bot) -> dict[str, Any]:
         "domain_calls": [_domain_call(seen) for seen in bot.domain.calls.values()],
         "accounts": [msgspec.structs.asdict(account) for account in bot.domain.accounts.values()],
         "plugins": [{"name": s.name, "state": s.state, "detail": s.reason} for s in bot.host.states()],
+    }
+
+
+def status_of(bot: Bot) -> dict[str, Any]:
+    """Sessions, calls with their quality, plugins with what they did wrong, the process. Times are seconds, moments
+    seconds since the epoch."""
+    from . import __version__  # not known yet when this file is imported
+
+    now = bot.wall()
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "began": bot.began,
+        "uptime": max(0.0, now - bot.began),
+        "draining": bot.draining,
+        "config": {"file": bot.config.where.file, "loaded": bot.config_loaded},
+        "sessions": [_session(line) for line in bot.lines],
+        "calls": [_call_with_quality(call, now) for call in bot.calls],
+        "plugins": [dataclasses.asdict(state) for state in bot.host.states()],
+        "memory": memory(),
+        "addresses": {
+            name: url
+            for name in ("console", "ops", "http")
+            if (url := getattr(bot.servers, f"{name}_url")) is not None
+        },
+    }
+
+
+def memory() -> dict[str, int]:
+    """Bytes that the process holds now, and the most that it held. `now` is 0 where the system does not tell."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        pages = 0
+    return {"now": pages * resource.getpagesize(), "peak": peak}
+
+
+def _call_with_quality(call: Call, now: float) -> dict[str, Any]:
+    stats = call.stats()
+    return {
+        **_call(call),
+        "extension": call.extension,
+        "number": call.remote.number,
+        "held_by_remote": call.held_by_remote,
+        "seconds": max(0.0, now - (call.answered or call.started)),
+        "quality": msgspec.to_builtins(stats),
     }
 
 

@@ -62,14 +62,18 @@ class DialGuard:
         self._domain = domain
         self._country = country
         self._recent: deque[float] = deque()
+        self.refused = {"dial_allow": 0, "dials_per_minute": 0}
+        """How many dials each limit has refused."""
 
     def check(self, to: str, now: float) -> None:
         """Count one dial to `to` at `now` (seconds, monotonic). Raises NotAllowed; a refused one is not counted."""
         if not self.allows(to):
+            self.refused["dial_allow"] += 1
             raise NotAllowed(f"{to!r} is not in [limits] dial_allow")
         while self._recent and self._recent[0] <= now - WINDOW:
             self._recent.popleft()
         if len(self._recent) >= self._per_minute:
+            self.refused["dials_per_minute"] += 1
             raise UsedUp(f"[limits] dials_per_minute = {self._per_minute} are used up")
         self._recent.append(now)
 

@@ -197,6 +197,14 @@ class MediaEngine:
         self._pacer = Pacer()
         self._closed = False
 
+    async def ping(self) -> None:
+        """See `ports.MediaPort.ping`."""
+
+        async def answer() -> None:
+            return
+
+        await self._loop.run(answer)
+
     def conference(self) -> BridgedConference:
         """See `ports.MediaPort.conference`."""
         if self._closed:

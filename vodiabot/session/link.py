@@ -48,6 +48,7 @@ class Link:
         *,
         on_frame: OnFrame,
         on_up: Callable[[str], None],
+        on_sent: Callable[[], None] = lambda: None,
         complaints: Complaints,
         user_agent: str,
         register: bool,
@@ -56,6 +57,7 @@ class Link:
         self._timers = timers
         self._on_frame = on_frame
         self._on_up = on_up
+        self._on_sent = on_sent
         self._complaints = complaints
         self._user_agent = user_agent
         self._register = register
@@ -153,6 +155,7 @@ class Link:
         fails with all the rest."""
         with trio.move_on_after(self._timers.dead):
             await self._socket.send(text)
+            self._on_sent()
             return
         raise ConnectionLost(f"the PBX took nothing for {self._timers.dead:g} s")
 

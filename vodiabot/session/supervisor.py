@@ -51,6 +51,8 @@ class Session:
         self.trouble: PbxError | UsageError | None = None
         """Why it is not up: the last failure; None while it is up or has not failed yet."""
         self.up = False
+        self.frames_sent = 0
+        """Over all connections."""
         self.extension = extension.user
         self._pbx = pbx
         self._config = extension
@@ -132,6 +134,7 @@ class Session:
             self._timers,
             on_frame=self._on_frame,
             on_up=self._came_up,
+            on_sent=self._count_sent,
             complaints=self._complaints,
             user_agent=self._user_agent,
             register=self._config.register,
@@ -140,6 +143,9 @@ class Session:
             await self._link.run()
         finally:
             self._link = None
+
+    def _count_sent(self) -> None:
+        self.frames_sent += 1
 
     def _came_up(self, reason: str) -> None:
         self.up, self.trouble = True, None

@@ -52,6 +52,9 @@ class VirtualMedia:
         self.legs: list[VirtualLeg] = []
         self.conferences: list[VirtualConference] = []
 
+    async def ping(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     def conference(self) -> VirtualConference:
         made = VirtualConference()
         self.conferences.append(made)

@@ -1,0 +1,40 @@
+"""What a bot listens on: the console, what machines ask, the plugins' HTTP routes. Each has an address of its own, as
+each is for others: people on this machine, machines that watch, services outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from .console import serve_console, serve_ops
+from .http_routes import serve_routes
+
+if TYPE_CHECKING:
+    from .bot import Bot
+
+log = structlog.get_logger(__name__)
+
+
+class Servers:
+    """Of one bot. The addresses are None until it runs, and where there is none to listen on."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self.console_url: str | None = None
+        self.ops_url: str | None = None
+        self.http_url: str | None = None
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """All that the configuration names, as tasks. Raises UsageError if an address can't be listened on."""
+        bot, config = self._bot, self._bot.config
+        if config.ops.listen:
+            self.ops_url = await nursery.start(serve_ops, bot, config.ops.listen)
+            log.info("health and metrics are served", url=self.ops_url)
+        if config.console.listen:
+            self.console_url = await nursery.start(serve_console, bot.snapshot, config.console.listen)
+            log.info("the console is up", url=self.console_url)
+        if config.http.listen:
+            self.http_url = await nursery.start(serve_routes, bot.http_routes, config.http)
+            log.info("plugins' HTTP routes are served", url=self.http_url)
