@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .rtp import TIMESTAMPS, Packet, signed
+from .rtp import Packet, signed
 
 EVENTS = "0123456789*#ABCD"
 """By event code (RFC 4733, table 3)."""
@@ -81,15 +81,20 @@ def packets_of(digit: str, duration: float, gap: float, block: int, clock: int) 
 # --- receiving ------------------------------------------------------------------------------------------------
 
 
+_Key = tuple[int, int, int]
+"""Stream, SSRC and timestamp: of all packets of one event, and of no other."""
+
+
 @dataclass
 class _Running:
     """The press that was told last."""
 
-    stream: int
-    ssrc: int
+    key: _Key
     code: int
-    timestamp: int
     duration: int
+    """Timestamp units since the key's timestamp."""
+    before: int
+    """Timestamp units of it before that."""
     ended: bool
     heard: float
 
@@ -99,7 +104,12 @@ class EventReceiver:
 
     def __init__(self) -> None:
         self._running: _Running | None = None
-        self._known: deque[tuple[int, int, int]] = deque(maxlen=REMEMBERED)
+        self._known: deque[_Key] = deque(maxlen=REMEMBERED)
+
+    @property
+    def duration(self) -> int:
+        """Timestamp units that the press has lasted which was told last, as far as it is known."""
+        return self._running.before + self._running.duration if self._running else 0
 
     def feed(self, packet: Packet, stream: int) -> str:
         """The digit that begins with this packet, else "". `stream` names the peer connection."""
@@ -107,36 +117,31 @@ class EventReceiver:
         if event is None or event.code >= len(EVENTS):
             return ""
         key = (stream, packet.ssrc, packet.timestamp)
-        fresh = key not in self._known and not self._goes_on(packet, event, stream)
-        if key not in self._known:
-            self._known.append(key)
-        self._note(packet, event, stream)
-        return EVENTS[event.code] if fresh else ""
-
-    def _goes_on(self, packet: Packet, event: EventPacket, stream: int) -> bool:
-        """Whether another timestamp is still the same press."""
         running = self._running
-        if running is None or packet.marker or running.ended or running.code != event.code:
-            return False
-        if (running.stream, running.ssrc) != (stream, packet.ssrc):
-            return packet.arrival - running.heard < RESUMED_SECONDS
-        step = signed(packet.timestamp - running.timestamp, TIMESTAMPS)
-        return 0 < step <= MAX_DURATION + 1 and step >= running.duration > MAX_DURATION // 2
-
-    def _note(self, packet: Packet, event: EventPacket, stream: int) -> None:
-        running = self._running
-        same = running is not None and (running.stream, running.ssrc, running.timestamp) == (
-            stream,
-            packet.ssrc,
-            packet.timestamp,
-        )
-        if same and running is not None:
+        if running is not None and running.key == key:
             running.duration = max(running.duration, event.duration)
             running.ended, running.heard = running.ended or event.end, packet.arrival
-            return
-        older = running is not None and (running.stream, running.ssrc) == (stream, packet.ssrc)
-        if older and running is not None and signed(packet.timestamp - running.timestamp, TIMESTAMPS) < 0:
-            return  # a late packet of an earlier press
-        self._running = _Running(
-            stream, packet.ssrc, event.code, packet.timestamp, event.duration, event.end, packet.arrival
-        )
+            return ""
+        if key in self._known:
+            return ""  # a late packet of an earlier press
+        self._known.append(key)
+        before = self._before(packet, event, key)
+        if before is not None or not self._is_older(key):
+            self._running = _Running(key, event.code, event.duration, before or 0, event.end, packet.arrival)
+        return EVENTS[event.code] if before is None else ""
+
+    def _before(self, packet: Packet, event: EventPacket, key: _Key) -> int | None:
+        """If another timestamp is still the same press: how long it has lasted until then, in timestamp units."""
+        running = self._running
+        if running is None or packet.marker or running.ended or running.code != event.code:
+            return None
+        if running.key[:2] != key[:2]:
+            resumed = packet.arrival - running.heard < RESUMED_SECONDS
+            return running.before + running.duration if resumed else None
+        step = signed(packet.timestamp - running.key[2])
+        return running.before + step if MAX_DURATION <= step <= MAX_DURATION + 1 else None
+
+    def _is_older(self, key: _Key) -> bool:
+        """Its packets are late: the press that runs has begun after it."""
+        running = self._running
+        return running is not None and running.key[:2] == key[:2] and signed(key[2] - running.key[2]) < 0
