@@ -192,6 +192,7 @@ DAYS = 4
 
 @given(line=LINES, start=STARTS)
 @example(line="*/5 2 * * *", start=(BERLIN, "2024-10-25"))
+@example(line="* * * * 0-0/1", start=(BERLIN, "2024-03-29"))
 @example(line="0 * * * *", start=("Australia/Lord_Howe", "2024-04-05"))
 @example(line="15 * * * *", start=("Australia/Lord_Howe", "2024-10-04"))
 @settings(max_examples=80, deadline=None)

@@ -13,6 +13,7 @@ where the clock is set by half an hour), by the rules of Debian's cron:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -49,6 +50,8 @@ class Cron:
         fields = self._plain.split()
         if len(fields) != 5:
             raise UsageError(f"{line!r} is no cron line: it has five fields, or is one of {', '.join(NICKNAMES)}")
+        # cronsim takes a range of one value with a step for "from there on"
+        self._plain = re.sub(r"\b(\w+)-\1/[1-9]\d*\b", r"\1", self._plain)
         self._by_the_clock = fields[0][0] == "*" or fields[1][0] == "*"
         try:
             self.after(0.0)
