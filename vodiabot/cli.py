@@ -81,14 +81,25 @@ def run(
     dialect: DialectOption = None,
     debug: Debug = False,
 ) -> None:
-    """The bot, against the PBX of the configuration. SIGTERM drains, a second one hangs up at once."""
+    """The bot, against the PBX of the configuration. SIGTERM drains, a second one hangs up at once; SIGHUP loads the
+    configuration again."""
     from .verbs.run import run as work
 
+    connection = Connection(config, url, domain, user, password_env, dialect)
+
     def go() -> int:
-        settings = configuration(Connection(config, url, domain, user, password_env, dialect))
-        return execute(lambda: work(settings), debug=debug)
+        settings = configuration(connection)
+        return execute(lambda: work(settings, lambda: configuration(connection)), debug=debug)
 
     _finish(go, debug=debug)
+
+
+@app.command()
+def reload(config: File = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """The running bot takes over the changed configuration; calls go on. If it is wrong, the old one stays in force."""
+    from .verbs.reload import reload as work
+
+    _finish(lambda: execute(lambda: work(config, as_json=as_json), debug=debug), debug=debug, log=False)
 
 
 @app.command()

@@ -58,16 +58,17 @@ class Line:
             on_down=self._on_down,
             on_trouble=self._change,
         )
+        self.settings = Settings(
+            extension=extension.user,
+            domain=bot.config.pbx.domain,
+            country=bot.config.pbx.country,
+            max_calls=bot.config.media.max_calls,
+            unrouted=bot.config.bot.unrouted,
+            wrap_up=bot.config.limits.wrap_up,
+            permits=bot.permits,
+        )
         self.switchboard = Switchboard(
-            Settings(
-                extension=extension.user,
-                domain=bot.config.pbx.domain,
-                country=bot.config.pbx.country,
-                max_calls=bot.config.media.max_calls,
-                unrouted=bot.config.bot.unrouted,
-                wrap_up=bot.config.limits.wrap_up,
-                permits=bot.permits,
-            ),
+            self.settings,
             commands=self.session,
             media=media,
             dialect=self._dialect,

@@ -201,6 +201,11 @@ class PluginBots:
         self._all.add(bot)
         return bot
 
+    def configured(self) -> None:
+        """The engine has another configuration: so have they."""
+        for bot in self._all:
+            bot.config = public(self._engine.config)
+
     def refusal(self, plugin: str, capability: str) -> str | None:
         """Why a plugin may not use a capability; None if it may."""
         bot = self._bots.get(plugin)

@@ -54,16 +54,20 @@ class DialGuard:
         domain: str = "",
         country: str = "",
     ) -> None:
-        self._domain_allowed = DOMAIN_ACCOUNTS in allow
-        self._all_allowed = EVERYTHING in allow
-        self._patterns = [_as_regex(p) for p in allow if p != DOMAIN_ACCOUNTS]
-        self._per_minute = per_minute
+        self.hold_to(allow, per_minute)
         self._accounts = accounts
         self._domain = domain
         self._country = country
         self._recent: deque[float] = deque()
         self.refused = {"dial_allow": 0, "dials_per_minute": 0}
         """How many dials each limit has refused."""
+
+    def hold_to(self, allow: Sequence[str], per_minute: int) -> None:
+        """Other limits, from now on; the dials of the last minute count."""
+        self._domain_allowed = DOMAIN_ACCOUNTS in allow
+        self._all_allowed = EVERYTHING in allow
+        self._patterns = [_as_regex(p) for p in allow if p != DOMAIN_ACCOUNTS]
+        self._per_minute = per_minute
 
     def check(self, to: str, now: float) -> None:
         """Count one dial to `to` at `now` (seconds, monotonic). Raises NotAllowed; a refused one is not counted."""

@@ -27,8 +27,9 @@ class Publish(Protocol):
     def __call__(self, *, call: Call, event: events.Event) -> None: ...
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the switchboard needs of bot.toml."""
+class Settings(msgspec.Struct, kw_only=True):
+    """What the switchboard needs of bot.toml. `unrouted` and `wrap_up` may be changed while it runs: they are looked at
+    for each call."""
 
     extension: str
     domain: str = ""

@@ -5,7 +5,7 @@ from .describe import describe
 from .dispatch import PluginHost
 from .guard import current_plugin
 from .hookspecs import HOOKS, hookimpl
-from .loader import load_plugins, unload
+from .loader import load_plugins, outdated, unload
 from .model import LoadedPlugin, Option, PluginInfo, PluginProblem, PluginState
 from .routes import choose as choose_route
 from .watchdog import Watchdog
@@ -24,5 +24,6 @@ __all__ = [
     "describe",
     "hookimpl",
     "load_plugins",
+    "outdated",
     "unload",
 ]

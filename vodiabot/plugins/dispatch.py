@@ -43,6 +43,7 @@ class PluginHost:
         self._bot_for = bot_for or (lambda plugin: bot)
         self._wall = wall
         self._nursery: trio.Nursery | None = None
+        self._running = False
         self._former: set[Runner] = set()
         """They were replaced, and have calls that go on."""
         self._runners: dict[str, Runner] = {}
@@ -71,10 +72,11 @@ class PluginHost:
             try:
                 await self._start(list(self._runners.values()))
                 self._check_critical()
+                self._running = True
                 task_status.started()
                 await trio.sleep_forever()
             finally:
-                self._nursery = None
+                self._nursery, self._running = None, False
                 for runner in (*self._runners.values(), *self._former):
                     runner.close()
 
@@ -107,7 +109,7 @@ class PluginHost:
 
         Raises NotAllowed if the host does not run.
         """
-        if self._nursery is None:
+        if not self._running:
             raise NotAllowed("the bot is not running")
         kept = {r.plugin.name: r for r in self._runners.values() if any(r.plugin is p for p in plugins)}
         former = [r for r in self._runners.values() if r.plugin.name not in kept]
@@ -121,7 +123,7 @@ class PluginHost:
                 nursery.start_soon(runner.retire)
         await self._start(list(fresh.values()))
 
-    def hold_to(self, *, hook_timeout: float, error_budget: int, error_window: float) -> None:
+    def hold_to(self, hook_timeout: float, error_budget: int, error_window: float) -> None:
         """Other limits, from now on, for all plugins."""
         size = self._supervision.mailbox_size
         self._supervision = Supervision(hook_timeout, size, error_budget, error_window)
@@ -185,6 +187,11 @@ class PluginHost:
         runner.spawn(work, *args)
 
     # --- for those who look ------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether all plugins were started, and the bot does not leave."""
+        return self._running
 
     @property
     def plugins(self) -> list[LoadedPlugin]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,15 +20,16 @@ from .validation import implementations_of
 
 
 def load_plugins(
-    config: Config, *, shipped: Path | None = None
+    config: Config, *, shipped: Path | None = None, keep: Iterable[LoadedPlugin] = ()
 ) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
     """Import and check what `enabled` names, and nothing else, in that order. Never raises for a plugin's
     mistake.
 
     `shipped`: the folder of the plugins that come with vodiabot; it is searched last. A plugin with a problem
     is left out, the others are returned; routes that name a plugin that can't answer calls are problems, too.
+    `keep`: plugins that run; one whose section and code have not changed is returned as it is.
     """
-    loader = _Loader(config, Places(config.plugins.path, shipped))
+    loader = _Loader(config, Places(config.plugins.path, shipped), {plugin.name: plugin for plugin in keep})
     loaded = [p for name in dict.fromkeys(config.plugins.enabled) if (p := loader.load(name)) is not None]
     loader.problems += _unknown_sections(config, loader.places)
     loader.problems += _routes_to_nowhere(config, loaded)
@@ -42,10 +43,24 @@ def unload(plugin: LoadedPlugin) -> None:
         forget(name)
 
 
+def outdated(config: Config, plugins: Iterable[LoadedPlugin], *, shipped: Path | None = None) -> list[str]:
+    """Installed plugins that were updated since they were imported: Python can't import them afresh."""
+    places = Places(config.plugins.path, shipped)
+    return [plugin.name for plugin in plugins if not plugin.modules and _has_moved(places, plugin)]
+
+
+def _has_moved(places: Places, plugin: LoadedPlugin) -> bool:
+    try:
+        return fingerprint(places.find(plugin.name)) != plugin.fingerprint
+    except (NotFound, OSError):
+        return True
+
+
 class _Loader:
     """Gathers problems while it loads one plugin after the other."""
 
-    def __init__(self, config: Config, places: Places) -> None:
+    def __init__(self, config: Config, places: Places, keep: Mapping[str, LoadedPlugin]) -> None:
+        self._keep = keep
         self.problems: list[PluginProblem] = []
         self.places = places
         self._config = config
@@ -56,6 +71,11 @@ class _Loader:
         try:
             found = self.places.find(name)
             mark = fingerprint(found)  # before the import: what changes in between is loaded again, at worst
+            kept = self._keep.get(name)
+            if kept is not None and not kept.modules and found.path is None:
+                mark = kept.fingerprint  # it can't be imported afresh
+            if kept is not None and kept.fingerprint == mark and kept.section == self._config.plugin.get(name, {}):
+                return kept
             imported = import_plugin(found)
         except NotFound as exc:
             self._blame(name, _problem(self._config.where, _enabled_key(self._config, name), str(exc)))

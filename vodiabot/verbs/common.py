@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +76,11 @@ def shipped_plugins() -> Path:
     return inside if inside.is_dir() else package.parent / "plugins"
 
 
-def plugins_of(config: Config) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
-    """What `[plugins]` enables, and what is wrong with the rest."""
-    return load_plugins(config, shipped=shipped_plugins())
+def plugins_of(
+    config: Config, *, keep: Sequence[LoadedPlugin] = ()
+) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
+    """What `[plugins]` enables, and what is wrong with the rest. Of `keep`, those that have not changed stay."""
+    return load_plugins(config, shipped=shipped_plugins(), keep=keep)
 
 
 def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:

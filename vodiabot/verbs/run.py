@@ -2,30 +2,93 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
 import structlog
 import trio
 
 from ..bot import Bot
 from ..config import Config
-from .common import DONE, make_session, media_of, on_signals, plugins_of
+from ..control import Answer, serve_control
+from ..errors import ConfigError, Problem
+from ..plugins import LoadedPlugin, PluginProblem, outdated
+from ..reloading import Loaded, Reloader
+from .common import DONE, make_session, media_of, on_signals, plugins_of, shipped_plugins
+
+TERMINAL = 0
+"""The descriptor that is a terminal where somebody sits before it."""
 
 log = structlog.get_logger(__name__)
 
 
-async def run(config: Config) -> int:
-    """Until SIGTERM or Ctrl-C; the first drains, the second hangs up at once."""
+async def run(config: Config, read: Callable[[], Config]) -> int:
+    """Until SIGTERM or Ctrl-C; the first drains, the second hangs up at once. SIGHUP loads the configuration again,
+    which `read` gives."""
     bot = make_bot(config)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(on_signals, bot.drain)
-        await bot.run()
-        nursery.cancel_scope.cancel()
+    reloader = Reloader(bot, partial(read_again, read))
+    with trio.open_signal_receiver(signal.SIGHUP) as hangups:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(on_signals, bot.drain)
+            nursery.start_soon(_on_hangups, hangups, bot, reloader)
+            await nursery.start(serve_control, config.bot.state_dir, requests(bot, reloader))
+            await bot.run()
+            nursery.cancel_scope.cancel()
     return DONE
 
 
+async def _on_hangups(hangups: Any, bot: Bot, reloader: Reloader) -> None:
+    """By whoever wants a reload; or by the system, as the terminal was closed: then nobody is there any more."""
+    had_terminal = os.isatty(TERMINAL)
+    async for _ in hangups:
+        if had_terminal and not os.isatty(TERMINAL):
+            log.info("the terminal was closed")
+            bot.drain()
+        else:
+            await reloader.reload()
+
+
+def requests(bot: Bot, reloader: Reloader) -> Mapping[str, Answer]:
+    """What can be asked of a running bot."""
+
+    async def reload() -> Any:
+        return msgspec.to_builtins(await reloader.reload())
+
+    async def status() -> Any:
+        return bot.status()
+
+    return {"reload": reload, "status": status}
+
+
+def read_again(read: Callable[[], Config], running: list[LoadedPlugin]) -> Loaded:
+    """The file and the plugins as they are now. Raises ConfigError."""
+    config = read()
+    plugins, problems = plugins_of(config, keep=running)
+    return Loaded(config, plugins, problems, outdated(config, plugins, shipped=shipped_plugins()))
+
+
 def make_bot(config: Config) -> Bot:
-    """A bot with the plugins that could be loaded; those that could not are told and left out."""
+    """A bot with the plugins that could be loaded; those that could not are told and left out.
+
+    Raises ConfigError if one of these is critical.
+    """
     plugins, problems = plugins_of(config)
     for problem in problems:
         what = "a plugin is left out" if problem.left_out else "a route can't be served"
         log.error(what, plugin=problem.plugin, why=str(problem.problem))
+    vital = [found for problem in problems if _is_vital(config, problem) for found in problem.problems()]
+    if vital:
+        raise ConfigError([*vital, _summary(config)])
     return Bot(config, plugins=plugins, media=media_of(config), make_session=make_session, watch=True)
+
+
+def _is_vital(config: Config, problem: PluginProblem) -> bool:
+    return problem.left_out and config.plugin.get(problem.plugin, {}).get("critical") is True
+
+
+def _summary(config: Config) -> Problem:
+    return Problem(config.where.file, None, "", "the bot does not start without its critical plugins")
