@@ -3,7 +3,8 @@ within `hook_timeout`; what it raises is counted and logged as the plugin's, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +49,7 @@ async def serve_routes(
         routes=[WebRoute("/plugin/{plugin}/{path:path}", answer, methods=METHODS)],
         middleware=guards(listener, config.hosts),
     )
+    app.router.redirect_slashes = False
     await serve(app, listener, task_status=task_status)
 
 
@@ -153,16 +155,22 @@ class _Visit:
         return f"{self._route.method} {self._route.path}"
 
 
+def _parts(request: WebRequest) -> AsyncGenerator[bytes, None]:
+    stream: Any = request.stream()  # starlette says AsyncGenerator in its own way
+    return stream  # type: ignore[no-any-return]
+
+
 async def _body(request: WebRequest) -> bytes | Response:
     parts: list[bytes] = []
     size = 0
     with trio.move_on_after(BODY_TIMEOUT):
         try:
-            async for part in request.stream():
-                size += len(part)
-                if size > BIGGEST_BODY:
-                    return Response(413, f"{BIGGEST_BODY} bytes at most")
-                parts.append(part)
+            async with aclosing(_parts(request)) as stream:
+                async for part in stream:
+                    size += len(part)
+                    if size > BIGGEST_BODY:
+                        return Response(413, f"{BIGGEST_BODY} bytes at most")
+                    parts.append(part)
         except ClientDisconnect:
             return Response(400, "it broke off")
         return b"".join(parts)

@@ -1,0 +1,86 @@
+"""What plugins count for themselves."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+
+from vodiabot.errors import UsageError
+from vodiabot.plugin_metrics import MOST_SERIES, OTHER, PluginMetrics
+
+
+def metrics(name: str = "a-b") -> tuple[PluginMetrics, CollectorRegistry]:
+    registry = CollectorRegistry()
+    return PluginMetrics(name, registry), registry
+
+
+def test_three_kinds_by_the_plugins_own_prefix() -> None:
+    mine, registry = metrics()
+    mine.counter("orders", "doc").inc(2)
+    gauge = mine.gauge("waiting", "doc", labels=["queue"])
+    gauge.set(5, queue="sales")
+    gauge.inc(queue="sales")
+    gauge.dec(3, queue="sales")
+    mine.histogram("seconds", "doc", buckets=(1, 2)).observe(1.5)
+    assert registry.get_sample_value("vodiabot_plugin_a_b_orders_total") == 2
+    assert registry.get_sample_value("vodiabot_plugin_a_b_waiting", {"queue": "sales"}) == 3
+    assert registry.get_sample_value("vodiabot_plugin_a_b_seconds_bucket", {"le": "2.0"}) == 1
+
+
+def test_asked_for_again_it_goes_on_counting() -> None:
+    mine, registry = metrics()
+    mine.counter("orders", "doc").inc()
+    mine.counter("orders", "another doc").inc()
+    assert registry.get_sample_value("vodiabot_plugin_a_b_orders_total") == 2
+
+
+def test_with_other_labels_or_of_another_kind_it_begins_anew() -> None:
+    mine, registry = metrics()
+    mine.counter("orders", "doc").inc()
+    mine.counter("orders", "doc", labels=["kind"]).inc(kind="x")
+    assert registry.get_sample_value("vodiabot_plugin_a_b_orders_total", {"kind": "x"}) == 1
+    assert registry.get_sample_value("vodiabot_plugin_a_b_orders_total") is None
+    mine.gauge("orders", "doc").set(7)
+    assert registry.get_sample_value("vodiabot_plugin_a_b_orders") == 7
+
+
+def test_label_values_are_bounded() -> None:
+    mine, registry = metrics()
+    calls = mine.counter("calls", "doc", labels=("caller",))
+    with structlog.testing.capture_logs() as lines:
+        for n in range(MOST_SERIES + 50):
+            calls.inc(caller=n)
+        calls.inc(caller=0)
+    assert registry.get_sample_value("vodiabot_plugin_a_b_calls_total", {"caller": OTHER}) == 50
+    assert registry.get_sample_value("vodiabot_plugin_a_b_calls_total", {"caller": "0"}) == 2
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("with space", ()), ("1st", ()), ("fine", ("with-dash",)), ("fine", ("__own",)), ("", ())]
+)
+def test_a_name_that_can_t_be_one(name: str, labels: tuple[str, ...]) -> None:
+    mine, _ = metrics()
+    with pytest.raises(UsageError):
+        mine.counter(name, "doc", labels=labels)
+
+
+def test_misuse_is_told() -> None:
+    mine, _ = metrics()
+    counter = mine.counter("orders", "doc", labels=("kind",))
+    with pytest.raises(UsageError, match="its labels are kind, not none"):
+        counter.inc()
+    with pytest.raises(UsageError, match="its labels are kind, not sort"):
+        counter.inc(sort="x")
+    with pytest.raises(UsageError, match="a counter has no set"):
+        counter.set(5, kind="x")
+    with pytest.raises(UsageError):
+        counter.inc(-1, kind="x")
+
+
+def test_two_plugins_whose_names_differ_only_in_signs() -> None:
+    first, registry = metrics("a-b")
+    first.counter("orders", "doc")
+    with pytest.raises(UsageError, match="a_b"):
+        PluginMetrics("a_b", registry).counter("orders", "doc")
