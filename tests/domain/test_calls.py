@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from vodiabot.domain import Domain
@@ -58,6 +59,10 @@ class Heard:
     def apply(self, message: m.Message, after: float = 0.0) -> list[str]:
         self.now += after
         return [s for e in self.domain.apply(message, self.now) if (s := short(e))]
+
+    def tick(self, after: float) -> list[str]:
+        self.now += after
+        return [s for e in self.domain.tick(self.now) if (s := short(e))]
 
 
 def short(event: object) -> str:
@@ -317,6 +322,56 @@ def test_our_own_leg_that_we_have_just_hung_up_is_not_somebody_else_s() -> None:
     heard.own.clear()
     assert heard.apply(listed(OURS), after=OWN_GRACE - 1) == []
     assert heard.apply(listed(OURS), after=1) == ["+o"], "transferred: it goes on without us"
+
+
+def test_a_call_that_goes_on_without_us_is_told_though_nothing_more_is_heard_of_it() -> None:
+    heard = Heard(own={"o"})
+    heard.apply(listed(OURS))
+    heard.own.clear()
+    assert heard.apply(listed(OURS), after=1) == []
+    assert heard.apply(listed()) == [], "the list of the orbits lacks it"
+    assert heard.domain.deadline == heard.now + OWN_GRACE - 1
+    assert heard.tick(after=OWN_GRACE - 1) == ["+o"]
+    assert heard.apply(picture()) == ["-o"]
+
+
+def test_a_call_of_ours_that_is_over_is_never_told_as_somebody_else_s() -> None:
+    heard = Heard(own={"o"})
+    heard.apply(listed(OURS))
+    heard.own.clear()
+    assert heard.apply(listed(OURS), after=1) == []
+    assert heard.apply(listed()) == []
+    assert heard.apply(listed()) == []
+    assert heard.tick(after=OWN_GRACE) == []
+    assert heard.domain.deadline is None
+
+
+def test_a_call_of_ours_that_goes_on_without_us_when_our_leg_is_gone() -> None:
+    heard = Heard(own={"o"})
+    heard.apply(listed(OURS))
+    assert heard.tick(after=OWN_GRACE) == []
+    heard.own.clear()
+    assert heard.tick(after=OWN_GRACE - 1) == []
+    assert heard.tick(after=1) == ["+o"]
+
+
+def test_a_call_that_seemed_over_and_goes_on_among_others_is_a_call_again() -> None:
+    heard = Heard()
+    heard.apply(phones("46"))
+    assert heard.apply(listed(call("x", "connected"))) == ["+x"]
+    heard.apply(listed())
+    assert heard.apply(phones()) == ["-x"], "46 has joined it with another call and hung up"
+    assert heard.apply(listed(call("x", "connected"))) == [], "a list that is late"
+    assert heard.apply(listed(msgspec.structs.replace(call("x", "connected"), from_number="600"))) == ["+x"]
+
+
+def test_a_long_call_in_a_quiet_domain_lives_on_though_the_last_list_lacked_it() -> None:
+    heard = Heard()
+    heard.apply(phones("46", "47"))
+    assert heard.apply(listed(X)) == ["+x"]
+    assert heard.apply(listed()) == [], "the list of the orbits"
+    assert heard.tick(after=3600) == []
+    assert heard.domain.deadline is None
 
 
 def test_a_call_that_turns_out_to_be_ours_ends_as_somebody_else_s() -> None:

@@ -162,6 +162,7 @@ class _Life:
         while True:
             await trio.sleep(STEP)
             self.watch.step()
+            self.watch.agree(self.network.weather == FAIR and self.pbx.up)
 
     async def _live(self, seconds: float) -> None:
         until = trio.current_time() + seconds
@@ -182,7 +183,7 @@ class _Life:
         self.watch.check_quiet()
         self.watch.check_witness()
         if differences := self.watch.differences():
-            raise Violation(f"the bot does not believe what the PBX says: {differences}")
+            raise Violation(f"in the end the bot does not believe what the PBX says: {sorted(differences)}")
 
     def tell(self, outcome: Outcome) -> None:
         watch = self.watch

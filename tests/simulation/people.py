@@ -64,7 +64,7 @@ class People:
         match phone.state:
             case "unplugged":
                 return phone.plug_in
-            case "idle" if rng.random() < 0.05:
+            case "idle" if rng.random() < 0.15:
                 return phone.unplug
             case "idle":
                 to = rng.choice(["45", "45", "45", "46", "47", "48", "600", "605", "700"])

@@ -21,6 +21,14 @@ ONCE = ("sdp-packet", "sip-bye", "sip-busy", "sip-ack")
 """Frames that make sense once for a call-id."""
 
 
+LATE = 3
+"""Looks during which bot and PBX may differ: calls that were the bot's own until just now are somebody else's only
+when that is sure (`domain.calls.OWN_GRACE`)."""
+
+
+PHONES = {"46", "47", "48"}
+
+
 class Violation(AssertionError):
     """Something that must hold does not."""
 
@@ -47,13 +55,19 @@ class Watch:
         self._once: Counter[tuple[str, str]] = Counter()
         self._on_wire: Counter[str] = Counter()
         self._tasks: Counter[str] = Counter()
+        self._wrong = ""
+        self._steady = self._ups = self._spoiled = 0
+        self._differed: Counter[str] = Counter()
         self._tap()
 
     def _tap(self) -> None:
         publish = self.bot.host.publish_event
 
         def seen(event: events.Event, **objects: Any) -> None:
-            self._note(event)
+            try:
+                self._note(event)
+            except Violation as exc:  # the engine would live with it, so it is raised at the next step
+                self._wrong = self._wrong or str(exc)
             publish(event, **objects)
 
         self.bot.host.publish_event = seen  # type: ignore[method-assign]
@@ -90,6 +104,8 @@ class Watch:
 
     def step(self) -> None:
         """Look at everything that may be looked at at any time. Raises Violation."""
+        if self._wrong:
+            raise Violation(self._wrong)
         self._wire_is_sound()
         for state in self.bot.host.states():
             self._require(state.queued <= MAILBOX_SIZE, f"mailbox of {state.name} holds {state.queued}")
@@ -143,21 +159,37 @@ class Watch:
             self._require(one is other or one == other, f"event {index}: published {one}, the plugin heard {other}")
         self._require(len(must) == len(heard), f"{len(must)} events were published, the plugin heard {len(heard)}")
 
-    def differences(self) -> list[str]:
-        """Where what the bot believes of the domain is not what the PBX says."""
-        pbx = self.pbx.pbx
-        entries = {c["id"]: c["state"] for c in pbx.snapshot()["calls"]}
-        held = {id_: call.state for id_, call in self.bot.domain.calls.items()}
-        found = [
-            f"call {id_}: PBX {entries.get(id_)}, bot {held.get(id_)}"
-            for id_ in sorted({*entries, *held})
-            if entries.get(id_) != held.get(id_)
-        ]
-        for user, registered in ((u, u in pbx.snapshot()["registered"]) for u in ("46", "47", "48")):
+    def differences(self) -> set[str]:
+        """Where what the bot believes of the domain is not what the PBX says. Its own calls aside, and those of which
+        the PBX names no extension, whose end nobody tells."""
+        snapshot = self.pbx.pbx.snapshot()
+        own = {leg["call"] for leg in snapshot["legs"] if leg["user"] == "45"}
+        others = {call["id"] for call in snapshot["calls"] if {call["from"], call["to"]} & PHONES} - own
+        listed = {call["id"]: call["state"] for call in snapshot["calls"] if call["id"] in others}
+        unsure = own | ({call["id"] for call in snapshot["calls"]} - others)
+        held = {id_: call.state for id_, call in self.bot.domain.calls.items() if id_ not in unsure}
+        found = {f"{one}: not so" for one in listed.items() ^ held.items()}
+        for user in sorted(PHONES):
             account = self.bot.domain.accounts.get(user)
-            if account is None or account.registered is not registered:
-                found.append(f"account {user}: PBX registered={registered}, bot {account}")
+            if account is None or account.registered is not (user in snapshot["registered"]):
+                found.add(f"registration of {user}: {account}")
         return found
+
+    def agree(self, steady: bool) -> None:
+        """Some steps after each reconcile, bot and PBX agree. `steady`: nothing is in the way of frames now."""
+        line = self.bot.lines[0]
+        self._steady = self._steady + 1 if steady and line.up and not self._lost_since_up() else 0
+        differences = self.differences() if self._steady > 3 else set()
+        self._differed = Counter({one: self._differed[one] + 1 for one in differences})
+        lasting = sorted(one for one, looks in self._differed.items() if looks > LATE)
+        self._require(not lasting, f"the bot does not believe what the PBX says: {lasting}")
+
+    def _lost_since_up(self) -> bool:
+        """Whether frames were spoiled on this connection: what they told is known again after the next reconnect."""
+        ups = sum(isinstance(event, events.SessionUp) for event in self.published)
+        if ups != self._ups:
+            self._ups, self._spoiled = ups, self.network.spoiled
+        return self._spoiled != self.network.spoiled
 
     def _require(self, holds: bool, otherwise: str) -> None:
         if not holds:

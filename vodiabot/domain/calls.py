@@ -30,18 +30,28 @@ FIELDS = tuple(field for field in DomainCallInfo.__struct_fields__ if field != "
 class Calls:
     """What is known of each call of somebody else."""
 
-    def __init__(self, own: Callable[[CallEntry], bool], idle: Callable[[DomainCallInfo, int], bool]) -> None:
+    def __init__(
+        self,
+        own: Callable[[CallEntry], bool],
+        idle: Callable[[DomainCallInfo, int], bool],
+        busy: Callable[[DomainCallInfo], bool],
+    ) -> None:
+        """`idle`: whether the extensions of a call are known to be in no call, told after the given turn. `busy`:
+        whether one of them is known to be in a call."""
         self._own = own
         self._idle = idle
-        """Whether the extensions of a call are known to be in no call, told after the given turn."""
+        self._busy = busy
         self._held: dict[str, DomainCallInfo] = {}
         self._seen: dict[str, int] = {}
         """The turn in which each held call was last told of."""
         self._doubts: dict[str, Doubt] = {}
         self._owned: dict[str, tuple[float, tuple[str, ...]]] = {}
         """Calls of the bot's own legs → when that was last so, and who was on either side."""
-        self._ended: dict[str, tuple[float, float | None]] = {}
-        """Calls that were told as ended, oldest first → when that was, and their start."""
+        self._put_off: dict[str, tuple[CallEntry, int, Doubt]] = {}
+        """Of the calls of our own legs, how and when they were last listed: where they go on without us, no list need
+        come to say so."""
+        self._ended: dict[str, tuple[float, DomainCallInfo]] = {}
+        """Calls that were told as ended, oldest first → when that was, and the last that was known of them."""
         self._lists_come = False
         self.view: Mapping[str, DomainCallInfo] = MappingProxyType(self._held)
 
@@ -50,7 +60,9 @@ class Calls:
     def told(self, entry: CallEntry, turn: int, now: float) -> list[CallEvent]:
         """One call is there, new or changed."""
         if self._is_own(entry, now):
+            self._put_off[entry.id] = (entry, turn, Doubt())
             return self._taken_over(entry.id, now)
+        self._put_off.pop(entry.id, None)
         if entry.state.lower() in ENDED_STATES:
             return self._end(entry.id, now)
         if self._was_ended(entry, now):
@@ -66,15 +78,21 @@ class Calls:
     def listed(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
         """A list that is whole for one subscription: what it lacks may be over."""
         self._lists_come = True
-        self._owned = {id_: known for id_, known in self._owned.items() if now - known[0] < OWN_GRACE}
+        self._owned = {
+            id_: known for id_, known in self._owned.items() if now < known[0] + OWN_GRACE or id_ in self._put_off
+        }
         changes = self.some(entries, turn, now)
         for id_ in self._held:
             if self._seen[id_] != turn:
                 self._doubts.setdefault(id_, Doubt()).missed(now)
+        for _, listed_in, doubt in self._put_off.values():
+            if listed_in != turn:
+                doubt.missed(now)
         return changes + self.settle(now)
 
     def picture(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
         """All calls of the domain: what it lacks is over."""
+        self._put_off.clear()
         changes = self.some(entries, turn, now)
         gone = [id_ for id_ in self._held if self._seen[id_] != turn]
         return changes + [change for id_ in gone for change in self._end(id_, now)]
@@ -82,6 +100,7 @@ class Calls:
     def reconnected(self) -> None:
         """Lists of the socket before say nothing about what lists of this one lack."""
         self._lists_come = False
+        self._put_off.clear()
         self._doubts = {id_: Doubt(reconnected=True) for id_ in self._held}
 
     # --- what follows ---------------------------------------------------------------------------
@@ -89,12 +108,36 @@ class Calls:
     @property
     def deadline(self) -> float | None:
         """When `settle` has something to do, if nothing is told until then."""
-        return min((d.deadline for d in self._doubts.values() if d.deadline is not None), default=None)
+        doubts = [doubt.deadline(busy=self._busy(self._held[id_])) for id_, doubt in self._doubts.items()]
+        return min((*(d for d in doubts if d is not None), *map(self._due, self._put_off)), default=None)
 
     def settle(self, now: float) -> list[CallEvent]:
-        """End the calls whose time has come."""
-        over = [id_ for id_, doubt in self._doubts.items() if doubt.over(now, idle=self._is_idle(id_))]
+        """End the calls whose time has come, and tell of those that have become somebody else's."""
+        return self._take_on(now) + self._end_missing(now)
+
+    def _due(self, id_: str) -> float:
+        return self._owned[id_][0] + OWN_GRACE
+
+    def _take_on(self, now: float) -> list[CallEvent]:
+        """Of the lists since a living call was listed, only that of the orbits may lack it."""
+        changes: list[CallEvent] = []
+        for id_ in [id_ for id_ in self._put_off if now >= self._due(id_)]:
+            entry, turn, doubt = self._put_off[id_]
+            if self._is_own(entry, now):
+                continue
+            del self._put_off[id_]
+            if doubt.missing < 2:
+                changes += self.told(entry, turn, now)
+            if doubt.missing and id_ in self._held:
+                self._doubts[id_] = doubt
+        return changes
+
+    def _end_missing(self, now: float) -> list[CallEvent]:
+        over = [id_ for id_, doubt in self._doubts.items() if self._is_over(id_, doubt, now)]
         return [change for id_ in over for change in self._end(id_, now)]
+
+    def _is_over(self, id_: str, doubt: Doubt, now: float) -> bool:
+        return doubt.over(now, idle=self._is_idle(id_), busy=self._busy(self._held[id_]))
 
     def settle_idle(self, account: str, now: float) -> list[CallEvent]:
         """An account was told to be in no call. Where the PBX sends no lists, only this shows a call's end."""
@@ -126,7 +169,7 @@ class Calls:
         while self._ended and now - next(iter(self._ended.values()))[0] >= FORGET_ENDED:
             del self._ended[next(iter(self._ended))]
         self._ended.pop(id_, None)
-        self._ended[id_] = (now, call.start)
+        self._ended[id_] = (now, call)
         return [DomainCallEnded(at=now, call=call)]
 
     def _taken_over(self, id_: str, now: float) -> list[CallEvent]:
@@ -137,19 +180,27 @@ class Calls:
         return change
 
     def _was_ended(self, entry: CallEntry, now: float) -> bool:
-        """A call ends once: a list that has it again is not believed, unless it is another by the same id."""
-        when, start = self._ended.get(entry.id, (-math.inf, None))
-        if now - when >= FORGET_ENDED:
+        """A call ends once: a list that has it again is not believed, unless it is another by the same id, or others
+        are in it: who was in it has left, and all seemed to be over."""
+        when, call = self._ended.get(entry.id, (-math.inf, None))
+        if call is None or now - when >= FORGET_ENDED:
             return False
-        return start is None or entry.start is None or entry.start <= start
+        others = {call.from_number, call.to_number} - {*_sides(entry)}
+        if any(_sides(entry)) and others:
+            return False
+        return call.start is None or entry.start is None or entry.start <= call.start
 
     def _is_own(self, entry: CallEntry, now: float) -> bool:
-        sides = (entry.from_number or entry.from_, entry.to_number or entry.to)
+        """Now, or until just now."""
         if self._own(entry):
-            self._owned[entry.id] = (now, sides)
+            self._owned[entry.id] = (now, _sides(entry))
             return True
         when, sides_then = self._owned.get(entry.id, (-math.inf, ()))
-        return sides == sides_then and now - when < OWN_GRACE
+        return _sides(entry) == sides_then and now < when + OWN_GRACE
+
+
+def _sides(entry: CallEntry) -> tuple[str, str]:
+    return entry.from_number or entry.from_, entry.to_number or entry.to
 
 
 def takes_part(account: str, call: DomainCallInfo) -> bool:

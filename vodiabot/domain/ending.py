@@ -10,7 +10,8 @@ call shows again before long. Hence a missing call is over when [guess, all of i
   a call that only rings, whose extensions may count as free, one must have become free since; or
 - it was missing from more lists in a row than there are subscriptions with a narrow view, and for some
   seconds; or
-- it was missing for a minute and no list had it since.
+- it was missing for a minute and no list had it since, unless one of its extensions is known to be in a call: in a
+  quiet domain the list of the orbits may be the last for hours.
 
 The list of a domain-state is the whole picture and is believed at once (see `calls.py`).
 """
@@ -46,15 +47,16 @@ class Doubt:
             self.since = now
         self.missing += 1
 
-    @property
-    def deadline(self) -> float | None:
-        """When the call is over unless it shows again; None while no list lacked it."""
-        if self.missing == 0:
-            return None
-        return self.since + (MISSING_SECONDS if self.missing >= MISSING_LISTS else MISSING_LONG)
+    def deadline(self, *, busy: bool) -> float | None:
+        """When the call is over unless it shows again; None if it is not to be over by time alone. `busy`: an extension
+        of it is in a call, for all we know in this one."""
+        if self.missing >= MISSING_LISTS:
+            return self.since + MISSING_SECONDS
+        return None if self.missing == 0 or busy else self.since + MISSING_LONG
 
-    def over(self, now: float, *, idle: bool) -> bool:
+    def over(self, now: float, *, idle: bool, busy: bool) -> bool:
         """`idle`: its extensions are in no call, told after it was last listed."""
         if idle and (self.missing or self.reconnected):
             return True
-        return self.deadline is not None and now >= self.deadline
+        deadline = self.deadline(busy=busy)
+        return deadline is not None and now >= deadline

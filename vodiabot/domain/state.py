@@ -26,7 +26,7 @@ class Domain:
 
     def __init__(self, own: Callable[[CallEntry], bool] | None = None) -> None:
         self._accounts = Accounts()
-        self._calls = Calls(own or _nobody, self._is_idle)
+        self._calls = Calls(own or _nobody, self._is_idle, self._is_busy)
         self._turn = 0
         """Counts what was applied, to tell what was said before from what was said after."""
         self._idle_since: dict[str, int] = {}
@@ -127,10 +127,17 @@ class Domain:
             elif "in_call" in change.changed and not change.account.in_call:
                 self._freed[change.account.account] = self._turn
 
+    def _phones(self, call: DomainCallInfo) -> list[str]:
+        named = {*call.extensions, call.from_number, call.to_number}
+        return [name for name in named if (a := self.accounts.get(name)) is not None and a.type == PHONES]
+
+    def _is_busy(self, call: DomainCallInfo) -> bool:
+        """An extension of it is in a call; in which, the PBX need not say."""
+        return any(self.accounts[name].in_call for name in self._phones(call))
+
     def _is_idle(self, call: DomainCallInfo, turn: int) -> bool:
         """Its extensions, and it has any, were told after the turn to be in no call (see `ending`)."""
-        named = {*call.extensions, call.from_number, call.to_number}
-        phones = [name for name in named if (a := self.accounts.get(name)) is not None and a.type == PHONES]
+        phones = self._phones(call)
         if not phones or any(self._idle_since.get(name, 0) <= turn for name in phones):
             return False
         return is_talking(call) or any(self._freed.get(name, 0) > turn for name in phones)

@@ -1,0 +1,91 @@
+"""Bugs that are put in on purpose, to see that the simulation finds them: such as an engine like this could have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from vodiabot.calls.leg import Leg
+from vodiabot.domain.calls import Calls
+from vodiabot.errors import ConnectionLost
+from vodiabot.plugins.mailbox import Mailbox
+from vodiabot.protocol import steps
+from vodiabot.session import Session
+
+Patch = Callable[[Any], None]
+"""Takes pytest's monkeypatch, or whatever has its `setattr`."""
+
+
+def sends_again_after_a_reconnect(patch: Any) -> None:
+    """A command whose socket died is sent once more: a caller is transferred or hung up on twice."""
+    send = Session.send
+
+    async def twice(self: Session, command: Any) -> None:
+        try:
+            await send(self, command)
+        except ConnectionLost:
+            await trio.sleep(5)
+            await send(self, command)
+
+    patch.setattr(Session, "send", twice)
+
+
+def newest_event_first(patch: Any) -> None:
+    """A mailbox gives out the newest post, where several wait."""
+    take = Mailbox.take
+
+    async def newest(self: Mailbox) -> Any:
+        if len(self._posts) > 1:
+            self._posts.rotate(1)
+        return await take(self)
+
+    patch.setattr(Mailbox, "take", newest)
+
+
+def legs_linger_for_ever(patch: Any) -> None:
+    """The task of a leg waits for a last frame that never comes."""
+
+    async def drive(self: Leg) -> None:
+        await original(self)
+        if self.end is not None and self.end.reason == "busy":
+            await trio.sleep(math.inf)
+
+    original = Leg._drive
+    patch.setattr(Leg, "_drive", drive)
+
+
+def what_is_not_listed_lives_on(patch: Any) -> None:
+    """What the PBX lists is added to the state held, not compared with it."""
+    patch.setattr(Calls, "picture", Calls.some)
+    patch.setattr(Calls, "listed", Calls.some)
+    patch.setattr(Calls, "reconnected", lambda self: None)
+    patch.setattr(Calls, "settle_idle", lambda self, account, now: [])
+
+
+def the_end_is_told_twice(patch: Any) -> None:
+    """A call that ended with the socket is told as ended by its task, too."""
+    tear_down = Leg._tear_down
+
+    async def talkative(self: Leg) -> None:
+        await tear_down(self)
+        if self.end is not None and self.end.reason == "remote_hangup":
+            self._on_fact(self, steps.LegEnded(reason="shutdown"))
+
+    patch.setattr(Leg, "_tear_down", talkative)
+
+
+MUTANTS: dict[str, tuple[Patch, str]] = {
+    patch.__name__: (patch, finding)
+    for patch, finding in (
+        (sends_again_after_a_reconnect, "was sent"),
+        (newest_event_first, "the plugin heard"),
+        (legs_linger_for_ever, "outlive"),
+        (what_is_not_listed_lives_on, "does not believe"),
+        (the_end_is_told_twice, "is over"),
+    )
+}
+"""Name → the bug, and a word of what the simulation says of it."""
+
