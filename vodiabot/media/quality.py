@@ -17,10 +17,15 @@ BURSTS = 1.0
 def mos(codec: str, lost: float, delay: float) -> float:
     """1 to 4.5. `lost`: part (0 to 1) of the packets that were lost or came too late; `delay`: seconds from mouth to
     ear, one way."""
+    return _of_rating(rating(codec, lost, delay))
+
+
+def rating(codec: str, lost: float, delay: float) -> float:
+    """R, 0 to 100 (or less, where nothing can be understood), of the same."""
     impairment, robustness = CODEC_IMPAIRMENT.get(codec, (0.0, 10.0))
     percent = 100 * min(1.0, max(0.0, lost))
     effective = impairment + (95 - impairment) * percent / (percent / BURSTS + robustness)
-    return _of_rating(BASIC - _delay_impairment(1000 * delay) - effective)
+    return BASIC - _delay_impairment(1000 * delay) - effective
 
 
 def _delay_impairment(ms: float) -> float:

@@ -204,10 +204,14 @@ def _block(body: bytes, at: int) -> Block:
     return Block(ssrc, (losses >> 24) / 256, lost, highest, jitter, last_report, delay)
 
 
+ROUNDED = 65
+"""Units of 1/65536 s, a millisecond: so much less than nothing is a short way whose times were rounded."""
+
+
 def round_trip(block: Block, wall: float) -> float | None:
     """Seconds, from a block that refers to a report of ours; None if it refers to none or makes no sense."""
     if not block.last_report:
         return None
     now = ntp(wall) >> 16 & 0xFFFFFFFF
     units = signed(now - block.last_report - block.delay)
-    return units / 65536 if 0 <= units < 65536 * 60 else None
+    return max(0, units) / 65536 if -ROUNDED <= units < 65536 * 60 else None

@@ -50,12 +50,14 @@ def _a_law() -> Samples:
 
 
 def _nearest(decode: Samples) -> Bytes:
-    """For each of the 65536 samples the byte whose sample is nearest (of equals, the one nearer to zero)."""
+    """For each of the 65536 samples the byte whose sample is nearest (of equals, the lower one). Silence is the
+    positive zero, as everybody sends it."""
     order = np.argsort(decode, kind="stable")
     levels = decode[order].astype(np.int32)
     middles = (levels[:-1] + levels[1:]) / 2
     every = np.arange(-32768, 32768)
     nearest = order[np.searchsorted(middles, every, side="left")].astype(np.uint8)
+    nearest[32768] = nearest[32769]
     return np.concatenate((nearest[32768:], nearest[:32768]))  # indexed by the unsigned 16 bits
 
 
