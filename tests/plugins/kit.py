@@ -14,6 +14,7 @@ import trio
 
 from vodiabot.config import Config, parse
 from vodiabot.plugins import LoadedPlugin, PluginHost, PluginProblem, load_plugins, unload
+from vodiabot.plugins.lifespan import lifespan_of
 from vodiabot.plugins.validation import implementations_of
 
 TOML = """\
@@ -60,25 +61,28 @@ def load_one(base: Path, name: str, source: str, section: str = "") -> tuple[lis
     return loaded, [str(p).replace(f"{base}/", "") for p in problems]
 
 
-def as_plugin(obj: Any, *, name: str = "", config: Any = None) -> LoadedPlugin:
+def as_plugin(obj: Any, *, name: str = "", config: Any = None, critical: bool = False) -> LoadedPlugin:
     """An object with hooks as methods, as a loaded plugin."""
     implementations, faults = implementations_of(obj, has_config=config is not None)
-    assert not faults
+    lifespan, more = lifespan_of(obj, has_config=config is not None)
+    assert not [*faults, *more]
     return LoadedPlugin(
         name=name or type(obj).__name__,
         namespace=obj,
         implementations=MappingProxyType(implementations),
         config=config,
+        lifespan=lifespan,
+        critical=critical,
     )
 
 
 @asynccontextmanager
 async def running(
-    *plugins: Any, hook_timeout: float = 10.0, mailbox_size: int = 1000, bot: Any = "the bot"
+    *plugins: Any, hook_timeout: float = 10.0, mailbox_size: int = 1000, bot: Any = "the bot", **more: Any
 ) -> AsyncIterator[PluginHost]:
     """A host with these plugins (objects or loaded ones), at work; gone at the end of the body."""
     loaded = [p if isinstance(p, LoadedPlugin) else as_plugin(p) for p in plugins]
-    host = PluginHost(loaded, hook_timeout=hook_timeout, bot=bot, mailbox_size=mailbox_size)
+    host = PluginHost(loaded, hook_timeout=hook_timeout, bot=bot, mailbox_size=mailbox_size, **more)
     async with trio.open_nursery() as nursery:
         await nursery.start(host.run)
         yield host
