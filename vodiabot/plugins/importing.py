@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,8 +55,12 @@ def forget(private_name: str) -> None:
 def _from_file(name: str, path: Path) -> Imported:
     private = _free_name(name)
     package = path.name == "__init__.py"
+    importlib.invalidate_caches()  # files that were added since the folder was last looked at
     spec = importlib.util.spec_from_file_location(
-        private, path, submodule_search_locations=[str(path.parent)] if package else None
+        private,
+        path,
+        loader=_FromSource(private, str(path)),
+        submodule_search_locations=[str(path.parent)] if package else None,
     )
     assert spec is not None
     loader = spec.loader
@@ -68,6 +73,13 @@ def _from_file(name: str, path: Path) -> Imported:
         forget(private)
         raise
     return Imported(module, private)
+
+
+class _FromSource(SourceFileLoader):
+    """Without a cache of bytecode, which takes a file for unchanged that was edited within the same second."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError("not to be cached")
 
 
 def _free_name(name: str) -> str:
