@@ -165,6 +165,7 @@ class Bot(OwnThings):
 
     async def _run_line(self, line: Line, *, task_status: trio.TaskStatus[None]) -> None:
         """The session outlives the switchboard even when all is cancelled, so that the last bye finds a socket."""
+        structlog.contextvars.bind_contextvars(extension=line.user)  # of this task, and those that it starts
         session = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_within, session, line.session.run)

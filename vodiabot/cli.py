@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from . import logs
 from .errors import ConfigError
-from .verbs.common import Connection, configuration, execute, report
+from .verbs.common import Connection, configuration, execute, log_context, report
 
 app = typer.Typer(
     name="vodiabot",
@@ -36,29 +37,69 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")
 Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where the simulator listens.")]
 
 
+class LogFormat(StrEnum):
+    """Of `--log-format`."""
+
+    auto = "auto"
+    human = "human"
+    json = "json"
+
+
+class LogLevel(StrEnum):
+    """Of `--log-level`."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option("--log-format", envvar="VODIABOT_LOG_FORMAT", help="auto: human on a terminal, JSON otherwise."),
+]
+LogLevelOption = Annotated[
+    LogLevel, typer.Option("--log-level", envvar="VODIABOT_LOG_LEVEL", help="The least that is logged.")
+]
+
+
 def main() -> None:
     """The console script."""
     app()
 
 
-def _finish(work: Callable[[], int], *, debug: bool, log: bool = True) -> None:
+def _finish(
+    work: Callable[[], int],
+    *,
+    debug: bool,
+    log: bool = True,
+    log_format: LogFormat = LogFormat.auto,
+    log_level: LogLevel = LogLevel.info,
+) -> None:
     """Run a verb: its exit code, or one or two plain lines for what went wrong.
 
     `log`: False where these lines say it all, so that nothing else is written but with `--debug`.
     """
-    logs.set_up(debug=debug, silent=not log)
+    form: logs.Format = log_format.value
+    logs.set_up(debug=debug, silent=not log, form=form, level=log_level.value, context=log_context)
     try:
         code = work()
     except ConfigError as exc:
         if debug:
             raise
         code = report(exc)
+    logs.flush()
     sys.exit(code)
 
 
 @app.command()
 def demo(
-    config: File = None, listen: Listen = "127.0.0.1:8080", dialect: DialectOption = None, debug: Debug = False
+    config: File = None,
+    listen: Listen = "127.0.0.1:8080",
+    dialect: DialectOption = None,
+    debug: Debug = False,
+    log_format: LogFormatOption = LogFormat.auto,
+    log_level: LogLevelOption = LogLevel.info,
 ) -> None:
     """The whole thing on one machine, no PBX needed: a simulated PBX, a bot, and a page to call it from."""
     from .verbs.demo import demo as work
@@ -68,7 +109,7 @@ def demo(
         bot, sim = demo_configuration(Connection(file=config, dialect=dialect))
         return execute(lambda: work(bot, sim, listen), debug=debug)
 
-    _finish(go, debug=debug)
+    _finish(go, debug=debug, log_format=log_format, log_level=log_level)
 
 
 @app.command()
@@ -80,6 +121,8 @@ def run(
     password_env: PasswordEnv = None,
     dialect: DialectOption = None,
     debug: Debug = False,
+    log_format: LogFormatOption = LogFormat.auto,
+    log_level: LogLevelOption = LogLevel.info,
 ) -> None:
     """The bot, against the PBX of the configuration. SIGTERM drains, a second one hangs up at once; SIGHUP loads the
     configuration again."""
@@ -91,7 +134,7 @@ def run(
         settings = configuration(connection)
         return execute(lambda: work(settings, lambda: configuration(connection)), debug=debug)
 
-    _finish(go, debug=debug)
+    _finish(go, debug=debug, log_format=log_format, log_level=log_level)
 
 
 @app.command()
@@ -126,6 +169,8 @@ def sim(
     config: Annotated[Path | None, typer.Option("-c", "--config", help="./sim.toml by default.")] = None,
     listen: Listen = "127.0.0.1:8080",
     debug: Debug = False,
+    log_format: LogFormatOption = LogFormat.auto,
+    log_level: LogLevelOption = LogLevel.info,
 ) -> None:
     """The simulated PBX alone."""
     from .verbs.simulate import sim_configuration, simulate
@@ -134,7 +179,7 @@ def sim(
         settings = sim_configuration(config)
         return execute(lambda: simulate(settings, listen), debug=debug)
 
-    _finish(go, debug=debug)
+    _finish(go, debug=debug, log_format=log_format, log_level=log_level)
 
 
 @app.command()
@@ -185,6 +230,8 @@ def tail(
     password_env: PasswordEnv = None,
     dialect: DialectOption = None,
     debug: Debug = False,
+    log_format: LogFormatOption = LogFormat.auto,
+    log_level: LogLevelOption = LogLevel.info,
 ) -> None:
     """Log in and print events, or raw frames, as they come, one a line."""
     from .verbs.tail import tail as work
@@ -193,7 +240,7 @@ def tail(
         settings = configuration(Connection(config, url, domain, user, password_env, dialect))
         return execute(lambda: work(settings, as_json=as_json, raw=raw), debug=debug)
 
-    _finish(go, debug=debug)
+    _finish(go, debug=debug, log_format=log_format, log_level=log_level)
 
 
 @plugins_app.command("list")

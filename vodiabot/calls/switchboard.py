@@ -274,6 +274,7 @@ class Switchboard:
         return leg, call
 
     async def _live(self, leg: Leg) -> None:
+        structlog.contextvars.bind_contextvars(call=leg.id, extension=self._settings.extension)  # of this task
         try:
             await leg.run()
         except Exception:  # noqa: BLE001 - whatever it is, it must not take the other calls down; it is told whole
@@ -281,8 +282,7 @@ class Switchboard:
         finally:
             self._matcher.forget(self._views.pop(leg))
             self._reconciling.discard(leg)
-            for call_id in [k for k, v in self._legs.items() if v is leg]:
-                del self._legs[call_id]
+            self._legs = {call_id: other for call_id, other in self._legs.items() if other is not leg}
 
     async def _hang_up(self, leg: Leg, reason: str) -> None:
         try:

@@ -19,6 +19,7 @@ from ..config import Config, Overrides, Secret, from_overrides, load
 from ..errors import ConfigError, Problem, UsageError, VodiabotError
 from ..media.bridge import open_media
 from ..plugins import LoadedPlugin, PluginProblem, load_plugins
+from ..plugins.guard import current_call, current_plugin
 from ..ports import MediaPort
 from ..session import Session
 
@@ -90,6 +91,12 @@ def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPo
     )
 
 
+def log_context() -> dict[str, str]:
+    """For log lines: on behalf of which plugin, and about which call, the present task runs."""
+    about = {"plugin": current_plugin.get(), "call": current_call.get()}
+    return {key: value for key, value in about.items() if value is not None}
+
+
 def make_session(*args: Any, **more: Any) -> Session:
     """A session whose secrets are kept out of the log."""
     return Session(*args, hide=logs.hiding(), **more)
@@ -145,7 +152,8 @@ def say(text: str) -> None:
 
 
 def say_error(text: str) -> None:
-    """A line of complaint."""
+    """A line of complaint, after what was logged before it."""
+    logs.flush()
     sys.stderr.write(f"vodiabot: {text}\n" if not text.startswith("vodiabot:") else text + "\n")
 
 
