@@ -146,6 +146,14 @@ def reload(config: File = None, as_json: AsJson = False, debug: Debug = False) -
 
 
 @app.command()
+def status(config: File = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """How the running bot fares: sessions, calls and their quality, plugins. Exit code 1 if none runs."""
+    from .verbs.status import status as work
+
+    _finish(lambda: execute(lambda: work(config, as_json=as_json), debug=debug), debug=debug, log=False)
+
+
+@app.command()
 def check(
     config: File = None,
     online: Annotated[bool, typer.Option("--online", help="Log in too.")] = False,

@@ -174,6 +174,9 @@ class Readings(Collector):
         yield _gauge("draining", "1: the bot leaves and takes no new calls", float(bot.draining))
         yield _gauge("domain_accounts", "Accounts of the domain that are known", len(bot.domain.accounts))
         yield _gauge("domain_calls", "Everybody else's calls that are known", len(bot.domain.calls))
+        watchdog = bot.watchdog
+        yield CounterMetricFamily("vodiabot_blocked_seconds", "The trio thread stood still", watchdog.blocked_seconds)
+        yield _counters("blockages", "Times that it did, by the plugin that ran", ("plugin",), dict(watchdog.by_plugin))
         yield _counters("dials_refused", "Numbers that were not dialled", ("limit",), bot.guard.refused)
 
     def _of_sessions(self) -> Iterator[Metric]:

@@ -46,6 +46,11 @@ def status_of(bot: Bot) -> dict[str, Any]:
         "calls": [_call_with_quality(call, now) for call in bot.calls],
         "plugins": [dataclasses.asdict(state) for state in bot.host.states()],
         "memory": memory(),
+        "blocked": {
+            "times": bot.watchdog.blockages,
+            "seconds": bot.watchdog.blocked_seconds,
+            "by_plugin": dict(bot.watchdog.by_plugin),
+        },
         "addresses": {
             name: url
             for name in ("console", "ops", "http")

@@ -1,0 +1,112 @@
+"""`vodiabot status`: how the running bot fares."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from ..config import state_dir_of
+from ..control import ask
+from ..errors import NotRunning
+from .common import DEFAULT_FILE, DONE, say
+
+PATIENCE = 10.0
+"""Seconds. A bot that does not answer by then is blocked."""
+
+
+async def status(file: Path | None, *, as_json: bool) -> int:
+    """Ask and print. Raises NotRunning; ConfigError if the file can't be read, or is no TOML."""
+    state_dir = state_dir_of(file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None))
+    with trio.move_on_after(PATIENCE):
+        found = await ask(state_dir, "status")
+        for line in [json.dumps(found)] if as_json else lines(found):
+            say(line)
+        return DONE
+    raise NotRunning(f"the bot has not answered for {PATIENCE:g} s")
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """For people."""
+    config = found["config"]
+    leaving = ", leaving" if found["draining"] else ""
+    yield f"vodiabot {found['version']}, process {found['pid']}, up for {span(found['uptime'])}{leaving}"
+    yield f"configuration: {config['file']}, loaded {_moment(config['loaded'])}"
+    yield from (f"{name}: {url}" for name, url in found["addresses"].items())
+    memory, blocked = found["memory"], found["blocked"]
+    yield f"memory: {_megabytes(memory['now'])} MB, at most {_megabytes(memory['peak'])} MB"
+    if blocked["times"]:
+        by = ", ".join(f"{name or 'the engine'} {count}" for name, count in blocked["by_plugin"].items())
+        yield f"blocked: {blocked['times']} times, {blocked['seconds']:.1f} s in all ({by})"
+    yield from _section("sessions", [_session(session) for session in found["sessions"]])
+    yield from _section("calls", [_call(call) for call in found["calls"]])
+    yield from _section("plugins", [_plugin(plugin) for plugin in found["plugins"]])
+
+
+def _section(title: str, rows: list[str]) -> Iterator[str]:
+    yield f"{title}:" if rows else f"{title}: none"
+    yield from (f"  {row}" for row in rows)
+
+
+def _session(session: dict[str, Any]) -> str:
+    trouble = f": {session['trouble']}" if session["trouble"] else ""
+    return f"{session['extension']}  {'up' if session['up'] else 'down' + trouble}"
+
+
+def _call(call: dict[str, Any]) -> str:
+    arrow = "from" if call["direction"] == "incoming" else "to"
+    words = [f"{call['extension']}  {call['state']} {span(call['seconds'])}  {arrow} {printable(call['remote'])}"]
+    quality = call["quality"]
+    if quality["codec"]:
+        words.append(quality["codec"])
+    if quality["mos"] is not None:
+        words.append(f"MOS {quality['mos']:.1f}")
+    if quality["packets_received"]:
+        words.append(f"lost {quality['packets_lost']} of {quality['packets_lost'] + quality['packets_received']}")
+    if quality["jitter"] is not None:
+        words.append(f"jitter {quality['jitter'] * 1000:.0f} ms")
+    return "  ".join(words)
+
+
+def _plugin(plugin: dict[str, Any]) -> str:
+    until = f" until {_moment(plugin['until'])}" if plugin["until"] else ""
+    reason = f" ({printable(plugin['reason'])})" if plugin["reason"] else ""
+    counted = [
+        f"{plugin[key]} {word}"
+        for key, word in (
+            ("calls", "calls"),
+            ("queued", "events waiting"),
+            ("failures", "failures"),
+            ("timeouts", "time-outs"),
+            ("quarantines", "quarantines"),
+            ("skipped", "events missed"),
+        )
+        if plugin[key]
+    ]
+    return "  ".join([f"{plugin['name']}  {plugin['state']}{until}{reason}", *counted])
+
+
+def span(seconds: float) -> str:
+    """`3d 4h`, `2h 5m`, `3m 12s`, `12s`."""
+    whole = int(seconds)
+    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    parts = [f"{whole // size % wrap}{unit}" for (unit, size), wrap in zip(units, (10**9, 24, 60, 60), strict=True)]
+    first = next((i for i, (_, size) in enumerate(units) if whole >= size), len(units) - 1)
+    return " ".join(parts[first : first + 2])
+
+
+def printable(text: str) -> str:
+    """What a caller or a plugin says, without what would move the terminal's cursor."""
+    return text if text.isprintable() else repr(text)
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f}"
