@@ -64,7 +64,8 @@ def test_what_goes_badly_is_told() -> None:
         "blocked": {"times": 2, "seconds": 3.25, "by_plugin": {"slow": 1, "": 1}},
         "sessions": [{"extension": "45", "up": False, "trouble": "no answer in time"}],
         "calls": [{
-            "extension": "45", "state": "up", "seconds": 75.0, "direction": "incoming", "remote": "Eve\x1b[2J",
+            "extension": "45", "state": "up", "seconds": 75.0, "direction": "incoming",
+            "number": "46", "remote": "Eve\x1b[2J",
             "quality": {"codec": "opus", "mos": 3.14, "packets_received": 90, "packets_lost": 10, "jitter": 0.0123},
         }],
         "plugins": [{
@@ -77,7 +78,7 @@ def test_what_goes_badly_is_told() -> None:
     assert "ops: http://127.0.0.1:9090" in text
     assert "blocked: 2 times, 3.2 s in all (slow 1, the engine 1)" in text
     assert "45  down: no answer in time" in text
-    assert "up 1m 15s  from 'Eve\\x1b[2J'  opus  MOS 3.1  lost 10 of 100  jitter 12 ms" in text
+    assert "up 1m 15s  from '46 Eve\\x1b[2J'  opus  MOS 3.1  lost 10 of 100  jitter 12 ms" in text
     assert "(10 errors)  3 events waiting  10 failures  1 time-outs  1 quarantines" in text
 
 

@@ -59,7 +59,8 @@ def _session(session: dict[str, Any]) -> str:
 
 def _call(call: dict[str, Any]) -> str:
     arrow = "from" if call["direction"] == "incoming" else "to"
-    words = [f"{call['extension']}  {call['state']} {span(call['seconds'])}  {arrow} {printable(call['remote'])}"]
+    who = " ".join(dict.fromkeys((call["number"], call["remote"])))
+    words = [f"{call['extension']}  {call['state']} {span(call['seconds'])}  {arrow} {printable(who)}"]
     quality = call["quality"]
     if quality["codec"]:
         words.append(quality["codec"])
