@@ -30,7 +30,8 @@ def receiver(*names: str) -> Receiver:
 
 def sine(hz: float, seconds: float, rate: int, level: int = LOUD) -> Samples:
     n = round(seconds * rate)
-    return np.rint(level * np.sin(2 * np.pi * hz * np.arange(n) / rate)).astype(np.int16)
+    wave: Samples = np.rint(level * np.sin(2 * np.pi * hz * np.arange(n) / rate)).astype(np.int16)
+    return wave
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ class Heard:
     def clicks(self, hz: float) -> npt.NDArray[np.float64]:
         """How far each sample is from what a steady tone would do next: nothing, in a tone whose phase goes on."""
         x = self.samples.astype(float)
-        return np.abs(x[2:] - 2 * np.cos(2 * np.pi * hz / self.rate) * x[1:-1] + x[:-2])
+        differences: npt.NDArray[np.float64] = np.abs(x[2:] - 2 * np.cos(2 * np.pi * hz / self.rate) * x[1:-1] + x[:-2])
+        return differences
 
     @property
     def holes(self) -> list[tuple[float, float]]:

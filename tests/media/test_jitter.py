@@ -24,7 +24,7 @@ PCMU = CODECS["PCMU"]
 
 
 def played(buffer: JitterBuffer, ticks: int, began: float) -> list[tuple[Kind, bytes]]:
-    return [buffer.next(began + i * 0.02)[0:3:2] for i in range(ticks)]  # type: ignore[misc]
+    return [buffer.next(began + i * 0.02)[0:3:2] for i in range(ticks)]
 
 
 def put(buffer: JitterBuffer, n: int, at: float, *, shift: int = 0) -> None:
@@ -112,6 +112,8 @@ def test_a_stall_and_the_flood_after_it(stall: float) -> None:
     ear = receiver("PCMU")
     heard = listen(ear, packets, 23)
     assert heard.talk[1] - (BEGAN + 22) < 0.1
+    if stall > MOST:  # which no depth would have covered
+        assert heard.depths[round((11 + stall) * 50) : 1000].max() < 0.05
     after = heard.part(4 + stall + 0.3, 21.9)
     assert after.holes == []
     assert heard.part(15 + stall, 21.9).clicks(HZ).max() < CLICK

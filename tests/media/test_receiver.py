@@ -260,7 +260,7 @@ def test_a_reoffer_changes_the_payload_types_while_packets_wait(now: dict[int, s
 def test_closed_nothing_is_heard_and_the_decoder_is_gone() -> None:
     ear = receiver("opus")
     packets = Source("opus").tone(1, HZ)
-    listen(ear, packets, 1.4)
+    listen(ear, late(packets, lambda i: 0.5 if i == 20 else 0.0), 1.4)
     gc.disable()
     try:
         decoder = weakref.ref(ear._decoder)
@@ -272,7 +272,7 @@ def test_closed_nothing_is_heard_and_the_decoder_is_gone() -> None:
         gc.enable()
     assert not ear.push(packets[0])
     assert ear.pull(BEGAN + 2) is None
-    assert ear.received == len(packets)
+    assert (ear.received, ear.late) == (len(packets), 1)
 
 
 # --- anything -------------------------------------------------------------------------------------------------

@@ -125,6 +125,8 @@ class JitterBuffer:
         self._stray: _Stray | None = None
         self._late_in_a_row = 0
         self._judge_at = 0.0
+        self._last_arrival = 0.0
+        self._stall_ended = False
         self._next: int | None = None
         self._stood = 0  # timestamp units concealed while time stood still
         self._paused = True
@@ -142,7 +144,7 @@ class JitterBuffer:
             self._astray(_Stray(delay, timestamp, codec, payload, duration, arrival))
             return
         self._last_delay, self._stray = delay, None
-        self._observe(delay, arrival)
+        self._observe(delay, arrival, duration)
         if fec:
             self._fec_seen = arrival
         if self._next is not None and at + duration <= self._next:
@@ -175,13 +177,19 @@ class JitterBuffer:
         self._next, self._stood, self._paused = None, 0, True
         self.target = max(FIRST, self.target)
 
-    def _observe(self, delay: float, now: float) -> None:
+    def _observe(self, delay: float, now: float, duration: int) -> None:
         delays = self._delays
         if not delays:
-            self._base, self._judge_at = delay, now + JUDGED_EVERY
+            self._base, self._judge_at, self._stall_ended = delay, now + JUDGED_EVERY, True
         elif delay < self._base:
             self._base = delay
-        delays.append(delay)
+        if self._stall_ended and delays and now - self._last_arrival < duration / self.clock / 2:
+            delays[-1] = min(delays[-1], delay)  # one of the flood
+        else:
+            delays.append(delay)
+            # A stall that no depth would have covered says nothing of the depth that is needed, nor does its flood.
+            self._stall_ended = delay - self._base > MOST or len(delays) == 1
+        self._last_arrival = now
         if now >= self._judge_at:
             self._judge_at = now + JUDGED_EVERY
             self._judge(now)
@@ -193,7 +201,7 @@ class JitterBuffer:
         ordered = sorted(self._delays)
         carried = self._fec_seen is not None and now - self._fec_seen < FEC_SEEN
         self._base = ordered[0]
-        spread = ordered[min(len(ordered) - 1, int(PLAYED_IN_TIME * len(ordered)))] - self._base
+        spread = ordered[int(PLAYED_IN_TIME * (len(ordered) - 1))] - self._base
         extra = FEC_PACKETS * self._frame / self.clock if carried else 0.0
         wanted = min(MOST, max(LEAST, spread + LEAST / 2 + extra))
         # Up at once, down by half each second: a burst that was is likely to come again.

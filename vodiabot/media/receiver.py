@@ -21,6 +21,8 @@ TOO_DEEP, TOO_SHALLOW = 0.020, -0.008
 """Seconds by which the depth may differ from what is aimed at without being corrected."""
 BETWEEN_STRETCHES = 0.1
 """Seconds between two corrections: one alone is not heard, a row of them is."""
+FAR_TOO_DEEP = 0.1
+"""Seconds by which it is worth being corrected twice as often."""
 SILENT_SOURCE = 0.06
 """Seconds after which another SSRC takes over at once."""
 PACKETS_TO_TAKE_OVER = 3
@@ -77,6 +79,7 @@ class Receiver:
     def close(self) -> None:
         """Let go of the decoder; nothing is heard any more. Idempotent."""
         self._closed = True
+        self._past = (self._past[0], self._past[1], self.late)
         self._decoder = self._buffer = None
         self._ready = NOTHING
 
@@ -254,7 +257,9 @@ class Receiver:
         """A pitch period less or more where the buffer is deeper or shallower than it should be."""
         assert self._buffer is not None
         error = self._buffer.depth(now, self._ahead) + len(samples) / self.rate - self._buffer.target
-        if TOO_SHALLOW < error < TOO_DEEP or now - self._stretched < BETWEEN_STRETCHES:
+        if TOO_SHALLOW < error < TOO_DEEP:
+            return samples
+        if now - self._stretched < (BETWEEN_STRETCHES if error < FAR_TOO_DEEP else BETWEEN_STRETCHES / 2):
             return samples
         if error > 0 and not self._buffer.waiting:
             return samples  # everything is late: played faster, it would only run dry
