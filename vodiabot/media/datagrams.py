@@ -8,11 +8,14 @@ once each 20 ms, for all calls. The kernel's time stamps say when each datagram 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 import time
 from collections.abc import Callable
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 MAX_DATAGRAM = 2048
 """Bytes; WebRTC keeps its packets below 1500."""
@@ -76,7 +79,15 @@ class PolledTransport(asyncio.DatagramTransport):
                 if not self._reading and now - stamp < SURELY_LAST:
                     return
             else:
-                self._protocol.datagram_received(data, address)
+                self._other(data, address)
+
+    def _other(self, data: bytes, address: Any) -> None:
+        """No audio. Anybody may send it, and aioice chokes on some of it (a STUN attribute of a wrong length): that must
+        not end a call."""
+        try:
+            self._protocol.datagram_received(data, address)
+        except Exception:
+            logger.debug("a datagram from %s makes no sense", address, exc_info=True)
 
     # --- asyncio.DatagramTransport --------------------------------------------------------------------------------
 
@@ -149,7 +160,11 @@ class MediaLoop(asyncio.SelectorEventLoop):
             )
         protocol = protocol_factory()
         transport = PolledTransport(self, _bound(local_addr), protocol)
-        await asyncio.sleep(0)  # connection_made
+        try:
+            await asyncio.sleep(0)  # connection_made
+        except BaseException:
+            transport.close()
+            raise
         return transport, protocol
 
 
