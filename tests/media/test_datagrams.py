@@ -215,7 +215,7 @@ def test_an_error_is_told_and_nothing_ends(number: int) -> None:
 
 def test_a_refused_datagram_of_a_real_socket() -> None:
     async def body() -> None:
-        a, heard = await opened()
+        a, _ = await opened()
         gone, _ = await opened()
         address = name_of(gone)
         gone.close()

@@ -82,8 +82,8 @@ class PolledTransport(asyncio.DatagramTransport):
                 self._other(data, address)
 
     def _other(self, data: bytes, address: Any) -> None:
-        """No audio. Anybody may send it, and aioice chokes on some of it (a STUN attribute of a wrong length): that must
-        not end a call."""
+        """No audio. Anybody may send it, and aioice chokes on some of it (a STUN attribute of a wrong length): that
+        must not end a call."""
         try:
             self._protocol.datagram_received(data, address)
         except Exception:

@@ -83,9 +83,9 @@ class Sender:
 
     # --- packets --------------------------------------------------------------------------------------------------
 
-    def skip(self) -> None:
-        """Time passes and nothing is sent."""
-        self._timestamp = (self._timestamp + self._block) % rtp.TIMESTAMPS
+    def skip(self, blocks: int = 1) -> None:
+        """So many times 20 ms pass and nothing is sent."""
+        self._timestamp = (self._timestamp + blocks * self._block) % rtp.TIMESTAMPS
         self._pause = True
 
     def packet(self, samples: Samples | None) -> bytes:

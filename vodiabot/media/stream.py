@@ -130,8 +130,8 @@ class Stream:
             # Spread by half, so that reports of many calls do not march in step (RFC 3550, section 6.2).
             self._next_report = now + rtcp.INTERVAL * random.uniform(0.5, 1.5)
 
-    def skip(self, now: float) -> None:
-        self._sender.skip()
+    def skip(self, blocks: int) -> None:
+        self._sender.skip(blocks)
 
     def read(self, now: float) -> None:
         self._wire.read()
