@@ -7,9 +7,9 @@ in the order of what happened, each for `[limits] hook_timeout` at most; what ta
 `bot.spawn(...)`. Handlers of calls (`answer_call`) are the exception: each is a task of its own, without a
 time limit.
 
-What is told here holds for a plugin that keeps up. One that has fallen 1000 events behind misses events of
-state (they say so below), and is put into quarantine when there is no room for the others: then none of its
-hooks is called again.
+What is told here holds for a plugin that keeps up. For one that is behind, events of state (they say so below)
+about the same are told as one. One that has fallen 1000 events behind misses events of state, and is put into
+quarantine when there is no room for the others. What happens while it is there it is never told.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ async def answer_call(call: Call, bot: Bot, config: Config, log: Log) -> None:
 
 @hookspec
 async def bot_started(bot: Bot, config: Config, log: Log) -> None:
-    """Once, before any other hook of this plugin; no session is up yet."""
+    """Before any other hook of this plugin, after its `lifespan` was entered. When the bot starts, no session is up
+    yet; it comes again when the plugin begins anew after a quarantine, and when a reload starts it."""
 
 
 @hookspec
 async def bot_stopping(bot: Bot, config: Config, log: Log) -> None:
-    """Once, as the last one, when all calls have ended. Not called if the bot is killed, or leaves by an error."""
+    """As the last one, when all calls have ended and the bot leaves, or when a reload stops the plugin: then calls of
+    it may go on. Not called if the bot is killed or leaves by an error, nor at a quarantine."""
 
 
 @hookspec
