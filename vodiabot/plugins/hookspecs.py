@@ -52,14 +52,14 @@ async def answer_call(call: Call, bot: Bot, config: Config, log: Log) -> None:
 
 @hookspec
 async def bot_started(bot: Bot, config: Config, log: Log) -> None:
-    """Before any other hook of this plugin, after its `lifespan` was entered. When the bot starts, no session is up
-    yet; it comes again when the plugin begins anew after a quarantine, and when a reload starts it."""
+    """Once a life of the plugin, before any other hook of it, after its `lifespan` was entered. When the bot starts, no
+    session is up yet; it comes again when the plugin begins anew after a quarantine, and when a reload starts it."""
 
 
 @hookspec
 async def bot_stopping(bot: Bot, config: Config, log: Log) -> None:
-    """As the last one, when all calls have ended and the bot leaves, or when a reload stops the plugin: then calls of
-    it may go on. Not called if the bot is killed or leaves by an error, nor at a quarantine."""
+    """At most once a life of the plugin, as the last one: when all calls have ended and the bot leaves, or when a reload
+    stops the plugin, whose calls may go on. Not called if the bot is killed or leaves by an error, nor at a quarantine."""
 
 
 @hookspec
