@@ -154,6 +154,24 @@ def status(config: File = None, as_json: AsJson = False, debug: Debug = False) -
 
 
 @app.command()
+def doctor(
+    config: File = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    domain: Domain = None,
+    user: User = None,
+    password_env: PasswordEnv = None,
+    dialect: DialectOption = None,
+    debug: Debug = False,
+) -> None:
+    """What is wrong, and what to do: configuration, PBX, login, audio, this machine. Exit code 1 if anything failed."""
+    from .verbs.doctor import doctor as work
+
+    connection = Connection(config, url, domain, user, password_env, dialect)
+    _finish(lambda: execute(lambda: work(connection, as_json=as_json), debug=debug), debug=debug, log=False)
+
+
+@app.command()
 def check(
     config: File = None,
     online: Annotated[bool, typer.Option("--online", help="Log in too.")] = False,
