@@ -7,11 +7,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import numpy as np
 import trio
 
 from ..errors import CallEnded, UsageError
+from .sounds import Sound
 
 FRAMES_A_SECOND = 50
+
+VOICE_HZ = 200
+"""Of what stands for a voice."""
 
 Work = Callable[[], Awaitable[object]]
 
@@ -47,6 +52,14 @@ class VirtualAudio:
     def sent(self) -> bytes:
         """All samples that have left so far."""
         return bytes(self._out[: len(self._out) - 2 * self._queued()])
+
+    def hear(self, sound: Sound) -> None:
+        """The other side says it: a tone of its length stands for the voice."""
+        seconds = max(0.0, sound.until - trio.current_time())
+        samples = 8000 * np.sin(2 * np.pi * VOICE_HZ * np.arange(round(seconds * self.rate)) / self.rate)
+        raw = samples.astype(np.int16).tobytes()
+        self._let_pass()
+        self.says.extend(raw[at : at + 2 * self._frame] for at in range(0, len(raw), 2 * self._frame))
 
     # --- see `ports.MediaAudio` --------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import trio
 
 from ..errors import CallEnded, MediaError, SdpError, SourceError
+from ..media.sources import Feed
 from ..ports import (
     DtmfReceived,
     FarSideHeard,
@@ -27,6 +29,7 @@ from ..ports import (
 )
 from .audio import VirtualAudio
 from .conference import VirtualConference
+from .sounds import Sound, duration_of
 from .wire import End, Wire, ufrag_of
 
 RATE = 8000
@@ -51,6 +54,8 @@ class VirtualMedia:
         self.wire = wire
         self.legs: list[VirtualLeg] = []
         self.conferences: list[VirtualConference] = []
+        self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
+        """Told when a recording begins."""
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -69,9 +74,16 @@ class VirtualMedia:
     def open(
         self, label: str, on_event: Callable[[MediaEvent], None], *, codecs: Sequence[str] | None = None
     ) -> VirtualLeg:
-        leg = VirtualLeg(self.wire, label, on_event)
+        leg = VirtualLeg(self.wire, label, on_event, self._pass_on)
+        leg.on_record = self.on_record
         self.legs.append(leg)
         return leg
+
+    def _pass_on(self, speaker: VirtualLeg, sound: Sound) -> None:
+        hears = self.hears()
+        for leg in self.legs:
+            if speaker.label in hears.get(leg.label, ()):
+                leg.tell_peer(sound)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[VirtualMedia]:
@@ -87,8 +99,16 @@ class VirtualMedia:
 class VirtualLeg:
     """One leg's audio. See `ports.MediaLeg` for the promises."""
 
-    def __init__(self, wire: Wire, label: str, on_event: Callable[[MediaEvent], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        label: str,
+        on_event: Callable[[MediaEvent], None],
+        pass_on: Callable[[VirtualLeg, Sound], None] = lambda leg, sound: None,
+    ) -> None:
+        """`pass_on` gets what the other side says, for the other legs of its conferences."""
         self.label = label
+        self._pass_on = pass_on
         self.closed = False
         self.sending = True
         self.muted = False
@@ -104,6 +124,11 @@ class VirtualLeg:
         self._silent_since: float | None = None
         self.doors: list[VirtualAudio] = []
         """Every `audio` that was opened."""
+        self.said: list[Sound] = []
+        """What the other side has said, oldest first; `what` has the transcript (`sounds.Spoken`)."""
+        self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
+        self.on_speech: list[Callable[[Sound], None]] = []
+        """Told when the other side begins to say something, and when it has said it: for what hears speech."""
 
     # --- descriptions ------------------------------------------------------------------------------------------------
 
@@ -144,6 +169,7 @@ class VirtualLeg:
             self._wire.close(old)
         end = self._wire.end(lambda: self._is_up(generation), lambda why: self._is_lost(generation, why))
         end.on_digit = self._digit
+        end.on_sound = self._far_side_says
         self._ends = {generation: end}
         self._current = end
         return end
@@ -179,18 +205,43 @@ class VirtualLeg:
     async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
         duration = duration_of(source)
         await self._while_open(self._up.wait)
-        began = trio.current_time()
+        sound = Sound(source, duration, began=trio.current_time(), gain=gain)
+        self.tell_peer(sound)
         try:
-            await self._while_open(partial(trio.sleep, duration))
+            await self._while_open(partial(_pass, source, duration))
         finally:
-            self._heard_by_peer(Played(source, min(duration, trio.current_time() - began), gain))
+            sound.ended = trio.current_time()
+            self.tell_peer(sound)
+            self._heard_by_peer(Played(source, min(duration, sound.ended - sound.began), gain))
 
     def _heard_by_peer(self, played: Played) -> None:
         self.played.append(played)
         self._sent += round(played.duration * 50)
-        peer = self._wire.peer(self._current) if self._current is not None else None
-        if peer is not None and self.sending and not self.muted:
+        peer = self._peer()
+        if peer is not None:
             peer.heard.append(played)
+
+    def _peer(self) -> End | None:
+        """Who hears what we send, if we send."""
+        if self._current is None or not self.sending or self.muted:
+            return None
+        return self._wire.peer(self._current)
+
+    def tell_peer(self, sound: Sound) -> None:
+        """Our other side hears it begin, or end."""
+        peer = self._peer()
+        if peer is not None:
+            peer.on_sound(sound)
+
+    def _far_side_says(self, sound: Sound) -> None:
+        """The other side speaks: it is heard at the doors that are open, and by those who are in conference with it."""
+        if sound.ended is None:
+            self.said.append(sound)
+            for door in self.doors:
+                door.hear(sound)
+        for listener in self.on_speech:
+            listener(sound)
+        self._pass_on(self, sound)
 
     async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
         await self._while_open(self._up.wait)
@@ -209,6 +260,8 @@ class VirtualLeg:
         stop_on: str = "",
         stereo: bool = False,
     ) -> Recording:
+        for told in self.on_record:
+            told(self, path)
         began = trio.current_time()
         put, take = trio.open_memory_channel[str](100)
         self._digits.add(put)
@@ -233,12 +286,21 @@ class VirtualLeg:
                 if max_seconds is not None:
                     nursery.start_soon(stop_after, partial(trio.sleep, max_seconds), "max_seconds")
                 if silence is not None:
-                    nursery.start_soon(stop_after, partial(trio.sleep, silence), "silence")
+                    nursery.start_soon(stop_after, partial(self._silent_for, silence), "silence")
         finally:
             self._digits.discard(put)
             duration = trio.current_time() - began
             _write_silence(path, duration, channels=2 if stereo else 1)
         return Recording(path=path, duration=duration, stopped_by=stopped_by)
+
+    async def _silent_for(self, seconds: float) -> None:
+        """Returns when the other side has said nothing for so long."""
+        quiet_since = trio.current_time()
+        while (left := quiet_since + seconds - trio.current_time()) > 0:
+            await trio.sleep(left)
+            if self.said:
+                last = self.said[-1]
+                quiet_since = max(quiet_since, last.until if last.ended is None else last.ended)
 
     async def _while_open(self, work: Callable[[], Any]) -> None:
         if self.closed:
@@ -264,6 +326,9 @@ class VirtualLeg:
         self.doors.append(door)
         if self._up.is_set():
             door.begin()
+        for sound in self.said:
+            if sound.ended is None:
+                door.hear(sound)
         try:
             yield door
         finally:
@@ -295,16 +360,15 @@ class VirtualLeg:
         await trio.lowlevel.checkpoint()
 
 
-def duration_of(source: Any) -> float:
-    """Seconds that a source plays. Raises SourceError for a file that is not there or no WAV."""
-    if not isinstance(source, str | Path):
-        return float(getattr(source, "duration", 0.0) or 0.0)
-    try:
-        with wave.open(str(source)) as file:
-            frames: int = file.getnframes()
-            return frames / int(file.getframerate())
-    except (OSError, EOFError, wave.Error) as exc:
-        raise SourceError(f"{source}: {exc}") from exc
+async def _pass(source: Any, seconds: float) -> None:
+    """As long as it takes to play it."""
+    if seconds < math.inf:
+        await trio.sleep(seconds)
+    elif isinstance(source, Feed):
+        while source.take(source.rate // 50) is not None:  # noqa: ASYNC110 - a frame at a time, as it is heard
+            await trio.sleep(0.02)
+    else:
+        await trio.sleep_forever()
 
 
 def _write_silence(path: Path, duration: float, *, channels: int) -> None:

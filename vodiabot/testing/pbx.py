@@ -17,6 +17,7 @@ from ..session import SessionTimers
 from ..sim.config import SimConfig
 from ..sim.core import Pbx
 from ..sim.core import effects as e
+from .sounds import Sound
 from .wire import End, Wire
 
 log = structlog.get_logger(__name__)
@@ -28,8 +29,9 @@ FRAMES = 10_000
 class VirtualPbx:
     """`run` is its task. `connect` is given to `session.Session`; levers are those of `sim.core.Pbx`, by `lever`."""
 
-    def __init__(self, config: SimConfig, wire: Wire, *, seed: int = 0) -> None:
-        self.pbx = Pbx(config, seed=seed)
+    def __init__(self, config: SimConfig, wire: Wire, *, seed: int = 0, model: Pbx | None = None) -> None:
+        """`model`: another one than the plain `Pbx(config)`."""
+        self.pbx = Pbx(config, seed=seed) if model is None else model
         self.wire = wire
         self.sent: list[tuple[str, dict[str, Any]]] = []
         """Every frame to a client, with the name of its socket."""
@@ -37,6 +39,14 @@ class VirtualPbx:
         """Every frame of a client."""
         self.up = True
         """False: the whole PBX does not answer."""
+        self.on_frame: list[Callable[[str, dict[str, Any]], None]] = []
+        """Told each frame of a client before it is acted on, with the name of its socket."""
+        self.on_sound: list[Callable[[str, Sound], None]] = []
+        """Told when something that a client plays begins and ends, with the leg's name in the model."""
+        self.on_digit: list[Callable[[str, str], None]] = []
+        """Told each digit of a client, with the leg's name in the model."""
+        self.on_change: list[Callable[[], None]] = []
+        """Told after anything that may have changed the model."""
         self._sockets: dict[str, trio.MemorySendChannel[str]] = {}
         self._opened = 0
         self._ends: dict[tuple[str, int], End] = {}
@@ -58,6 +68,8 @@ class VirtualPbx:
         for effect in work(trio.current_time()):
             self._carry_out(effect)
         self._news.set()
+        for told in self.on_change:
+            told()
 
     def heard_from_clients(self) -> list[Any]:
         """What clients have played to the PBX so far, over all legs."""
@@ -108,7 +120,10 @@ class VirtualPbx:
         """A frame of a client."""
         if name not in self._sockets:
             raise ConnectionLost("the socket is closed")
-        self.received.append((name, json.loads(text)))
+        frame = json.loads(text)
+        self.received.append((name, frame))
+        for told in self.on_frame:
+            told(name, frame)
         self.lever(lambda now: self.pbx.frame(now, name, text))
 
     # --- effects -----------------------------------------------------------------------------------------------------
@@ -158,15 +173,32 @@ class VirtualPbx:
             end = self.wire.end(
                 lambda: self._later(e.MediaUp(leg, peer)), lambda why: self._later(e.MediaLost(leg, peer))
             )
-            end.on_digit = lambda digit: self._later(e.DigitHeard(leg, digit, apart=True))
+            end.on_digit = lambda digit: self._digit(leg, digit)
+            end.on_sound = lambda sound: self._sounds(leg, sound)
             self._ends[leg, peer] = end
         return self._ends[leg, peer]
 
+    def _digit(self, leg: str, digit: str) -> None:
+        for told in self.on_digit:
+            told(leg, digit)
+        self._later(e.DigitHeard(leg, digit, apart=True))
+
+    def _sounds(self, leg: str, sound: Sound) -> None:
+        for told in self.on_sound:
+            told(leg, sound)
+
+    def say(self, leg: str, sound: Sound) -> None:
+        """A client hears it begin, or end: what the other end of its call says."""
+        for peer in self._peers(leg):
+            peer.on_sound(sound)
+
+    def _peers(self, leg: str) -> list[End]:
+        peers = [self.wire.peer(end) for (owner, _), end in self._ends.items() if owner == leg]
+        return [peer for peer in peers if peer is not None]
+
     def _press(self, leg: str, digit: str) -> None:
-        for (owner, _), end in self._ends.items():
-            peer = self.wire.peer(end) if owner == leg else None
-            if peer is not None:
-                peer.on_digit(digit)
+        for peer in self._peers(leg):
+            peer.on_digit(digit)
 
     def _close(self, leg: str) -> None:
         for key in [key for key in self._ends if key[0] == leg]:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .sounds import Sound
+
 _UFRAG = re.compile(r"^a=ice-ufrag:(\S+)\s*$", re.MULTILINE)
 _DIRECTION = re.compile(r"^a=(sendrecv|sendonly|recvonly|inactive)\s*$", re.MULTILINE)
 
@@ -40,6 +42,8 @@ class End:
     heard: list[object] = field(default_factory=list)
     """What the other end has played to this one."""
     on_digit: Callable[[str], None] = lambda digit: None
+    on_sound: Callable[[Sound], None] = lambda sound: None
+    """Told when a sound of the other end begins, and again when it ends."""
 
 
 class Wire:

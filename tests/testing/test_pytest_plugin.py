@@ -1,0 +1,288 @@
+"""The fixtures `pbx` and `bot`, as an author uses them: each test runs pytest on a project of his."""
+
+from __future__ import annotations
+
+import pytest
+
+import vodiabot.testing.world  # noqa: F401 - pytester forgets what is first imported in its runs, and numpy can't be again
+
+from .authors import MENU
+
+pytest_plugins = ["pytester"]
+
+PLAIN = ("-p", "no:trio", "-o", "addopts=", "-p", "no:cacheprovider")
+"""Without pytest-trio."""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyfile(menu=MENU)
+    return pytester
+
+
+def run(project: pytest.Pytester, test: str, *options: str) -> pytest.RunResult:
+    project.makepyfile(test_menu=test)
+    return project.runpytest_inprocess(*options)
+
+
+MENU_TEST = """
+    async def test_menu(pbx, bot):
+        caller = await pbx.call("45", from_="0711123456", name="Ada")
+        await caller.hears("Welcome. Press 1 for sales.")
+        await caller.presses("1")
+        await caller.is_transferred_to("500")
+        await caller.hangs_up()
+        assert bot.did == [
+            "answers 0711123456",
+            "says 'Welcome. Press 1 for sales.' to 0711123456",
+            "transfers 0711123456 to 500",
+        ]
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-o", "trio_mode=true"), PLAIN], ids=["trio there", "trio mode", "alone"])
+def test_a_call_in_a_few_lines(project: pytest.Pytester, options: tuple[str, ...]) -> None:
+    run(project, MENU_TEST, *options).assert_outcomes(passed=1)
+
+
+def test_async_fixtures_of_the_author_work_with_pytest_trio(project: pytest.Pytester) -> None:
+    test = """
+        import pytest, trio
+
+        @pytest.fixture
+        async def number():
+            await trio.sleep(1)
+            yield "0711555"
+
+        async def test_menu(number, bot, pbx):
+            caller = await pbx.call(from_=number)
+            await caller.hears("welcome")
+            await caller.hangs_up()
+            assert bot.did[0] == "answers 0711555"
+    """
+    run(project, test, "-o", "trio_mode=true").assert_outcomes(passed=1)
+
+
+def test_minutes_of_waiting_pass_at_once(project: pytest.Pytester) -> None:
+    test = """
+        import trio
+
+        async def test_menu(pbx, bot):
+            caller = await pbx.call()
+            await caller.hears("welcome", whole=False)
+            await caller.presses("2")
+            await caller.is_held()
+            await caller.waits(299)
+            await caller.is_resumed()
+            await caller.hears("still there?")
+            await caller.is_hung_up()
+            assert trio.current_time() > 300
+    """
+    run(project, test).assert_outcomes(passed=1)
+
+
+def test_what_was_heard_instead_is_told_with_all_that_happened(project: pytest.Pytester) -> None:
+    test = """
+        async def test_menu(pbx, bot):
+            caller = await pbx.call(name="Ada")
+            await caller.hears("Welcome")
+            await caller.hears("Please hold")
+    """
+    result = run(project, test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*Unexpected: Ada heard 'Goodbye.' at 6.8 s, expected 'Please hold'",
+            "*0.00  Ada (0711123456) calls 45",
+            "*0.00  the bot answers 0711123456",
+            "*6.80  the bot says 'Goodbye.' to 0711123456",
+        ]
+    )
+
+
+def test_deeds_that_differ_are_shown_side_by_side(project: pytest.Pytester) -> None:
+    test = """
+        async def test_menu(pbx, bot):
+            caller = await pbx.call()
+            await caller.is_hung_up(within=20)
+            assert bot.did == ["answers 0711123456", "says 'Hello'", "hangs up on 0711123456"]
+    """
+    result = run(project, test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*the bot did (+) something else than expected (-):",
+            "E * 0.00  answers 0711123456",
+            "E *-  *  says 'Hello'",
+            "E *+ * 0.00  says 'Welcome.*",
+            "E *+ * 6.80  says 'Goodbye.' to 0711123456",
+            "E * 7.33  hangs up on 0711123456",
+        ]
+    )
+
+
+def test_a_plugin_that_raises_fails_the_test(project: pytest.Pytester) -> None:
+    test = """
+        async def test_menu(pbx, bot):
+            caller = await pbx.call()
+            await caller.presses("3")
+            await caller.is_hung_up()
+    """
+    result = run(project, test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*Unexpected: plugin menu, at 0.00 s: the handler of a call failed", "*menu.py*", "*ValueError: three"]
+    )
+
+
+def test_unless_the_test_expects_it(project: pytest.Pytester) -> None:
+    test = """
+        async def test_menu(pbx, bot):
+            caller = await pbx.call()
+            await caller.presses("3")
+            error = await bot.fails(ValueError)
+            assert str(error) == "three"
+            await caller.is_hung_up()
+
+        async def test_another_error(pbx, bot):
+            caller = await pbx.call()
+            await caller.presses("3")
+            await bot.fails(KeyError)
+
+        async def test_no_error(pbx, bot):
+            await bot.fails(ValueError)
+    """
+    result = run(project, test)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        ["*expected KeyError, but plugin menu*", "*no plugin failed within 10 s, expected ValueError"]
+    )
+
+
+def test_a_call_that_the_bot_leaves_behind_fails_the_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        leaver="""
+        from vodiabot import hookimpl
+
+        @hookimpl
+        async def chat_received(message, bot):
+            bot.spawn(stay, bot)
+
+        async def stay(bot):
+            async with bot.dial("600") as call:
+                await call.wait_ended()
+        """
+    )
+    test = """
+        import pytest
+        @pytest.mark.vodiabot(settings={"plugins": {"enabled": ["leaver"], "path": ["."]}})
+        async def test_leaver(pbx, bot):
+            await pbx.chat("46", "stay there")
+            await bot.does("calls 600")
+            await pbx.waits(5)
+    """
+    result = run(project, test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Unexpected: the bot has calls left * after everybody had hung up: 600"])
+
+
+def test_a_handler_that_runs_on_fails_the_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        menu="""
+        import trio
+        from vodiabot import hookimpl
+
+        @hookimpl
+        async def answer_call(call):
+            await call.answer()
+            await trio.sleep_forever()
+        """
+    )
+    test = """
+        async def test_menu(pbx, bot):
+            caller = await pbx.call()
+            await caller.hangs_up()
+    """
+    result = run(project, test)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*handlers of menu ran on after their calls had ended*"])
+
+
+def test_settings_by_fixture_text_and_marker(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        echo="""
+        from dataclasses import dataclass
+        from vodiabot import hookimpl
+
+        @dataclass
+        class Config:
+            text: str = "nothing"
+
+        @hookimpl
+        async def answer_call(call, config):
+            await call.answer()
+            await call.say(config.text)
+            await call.hangup()
+        """
+    )
+    test = """
+        import pytest
+
+        @pytest.fixture
+        def vodiabot_settings():
+            return '''
+                [plugins]
+                enabled = ["echo"]
+                path = ["."]
+                [plugin.echo]
+                text = "of the fixture"
+                '''
+
+        async def test_fixture(pbx, bot):
+            caller = await pbx.call()
+            await caller.hears("of the fixture")
+            await caller.is_hung_up()
+
+        @pytest.mark.vodiabot(settings={"plugins": {"enabled": ["echo"]}, "plugin": {"echo": {"text": "of the marker"}}})
+        async def test_marker(pbx):
+            caller = await pbx.call()
+            await caller.hears("of the marker")
+            await caller.is_hung_up()
+    """
+    run(project, test).assert_outcomes(passed=2)
+
+
+def test_a_wrong_setting_is_told_with_its_line(project: pytest.Pytester) -> None:
+    test = """
+        import pytest
+
+        @pytest.mark.vodiabot(settings="[limits]\\ndial_allwo = []")
+        async def test_menu(pbx, bot):
+            pass
+    """
+    result = run(project, test)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*settings of test_menu.py:2: limits.dial_allwo: unknown key*dial_allow*"])
+
+
+def test_a_test_that_is_no_coroutine_is_told_so(project: pytest.Pytester) -> None:
+    result = run(project, "def test_menu(pbx): pass")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*a test that uses `pbx` or `bot` is an `async def`"])
+
+
+def test_tests_that_do_not_use_it_are_left_alone(project: pytest.Pytester) -> None:
+    test = """
+        import pytest
+
+        @pytest.fixture
+        def bot():
+            return "another thing altogether"
+
+        def test_own_fixture(bot):
+            assert bot == "another thing altogether"
+
+        async def test_real_time(autojump_clock):
+            pass
+    """
+    run(project, test, "-o", "trio_mode=true").assert_outcomes(passed=2)

@@ -1,0 +1,163 @@
+"""What the bot does, as the PBX and the other side see it: frames and sounds in, deeds in plain words out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..sim.core.frames import number_of
+from ..sim.core.model import Leg, Side
+from .sounds import Sound, name_of, text_of
+from .story import Deed, Deeds, Story
+
+DIGITS_TOGETHER = 0.5
+"""Seconds between two digits that count as one deed."""
+
+LegOf = Callable[[str], Leg | None]
+
+
+class Watcher:
+    """Writes down what the bot does, in `did` and in the story."""
+
+    def __init__(self, story: Story, leg_of: LegOf) -> None:
+        """`leg_of`: the model's leg by its name or call-id."""
+        self.did = Deeds()
+        self._story = story
+        self._leg_of = leg_of
+        self._numbers: dict[str, str] = {}
+        """Call-id → the other side, as it was when the call began."""
+        self._answered: set[str] = set()
+        self._held: set[str] = set()
+        self._pressed: tuple[str, str, float] = ("", "", 0.0)
+
+    def _do(self, text: str) -> None:
+        self._story.tell(f"the bot {text}")
+        self.did.append(Deed.done(text, self._story.clock()))
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    def frame(self, frame: dict[str, Any]) -> None:
+        """One of the bot's, before the PBX acts on it."""
+        doing = _DOINGS.get(str(frame.get("action")))
+        if doing is not None:
+            doing(self, frame, str(frame.get("callid") or frame.get("id") or ""))
+
+    def number(self, call_id: str) -> str:
+        """Who was at the other side when the call began."""
+        if call_id not in self._numbers:
+            leg = self._leg_of(call_id)
+            if leg is None:
+                return "nobody"
+            call = leg.call
+            self._numbers[call_id] = call.to_number if leg.side is Side.CALLER else call.from_number
+        return self._numbers[call_id]
+
+    def _places(self, frame: dict[str, Any], call_id: str) -> None:
+        self._numbers[call_id] = number_of(str(frame.get("to", "")))
+        self._do(f"calls {self._numbers[call_id]}")
+
+    def _accepts(self, frame: dict[str, Any], call_id: str) -> None:
+        leg = self._leg_of(call_id)
+        if leg is None or leg.side is Side.CALLER or leg.id in self._answered:
+            return  # an answer to an offer of the PBX's
+        self._answered.add(leg.id)
+        self._do(f"answers {self.number(call_id)}")
+
+    def _refuses(self, frame: dict[str, Any], call_id: str) -> None:
+        self._do(f"rejects {self.number(call_id)} with {frame.get('code', 486)}")
+
+    def _hangs_up(self, frame: dict[str, Any], call_id: str) -> None:
+        leg = self._leg_of(call_id)
+        if leg is None or leg.ended:
+            return
+        given_up = leg.side is Side.CALLER and leg.call.connect is None
+        self._do(f"gives up calling {self.number(call_id)}" if given_up else f"hangs up on {self.number(call_id)}")
+
+    def _holds(self, frame: dict[str, Any], call_id: str) -> None:
+        if frame.get("holdcmd") == "sendonly":
+            self._held.add(call_id)
+            self._do(f"holds {self.number(call_id)}")
+        elif call_id in self._held:
+            self._held.discard(call_id)
+            self._do(f"resumes {self.number(call_id)}")
+
+    def _transfers(self, frame: dict[str, Any], call_id: str) -> None:
+        to = number_of(str(frame.get("to", "")))
+        parked = to.startswith("*85")
+        self._do(f"{'parks' if parked else 'transfers'} {self.number(call_id)} to {to.removeprefix('*85')}")
+
+    def _joins(self, frame: dict[str, Any], call_id: str) -> None:
+        self._do(f"joins {self.number(call_id)} and {self.number(str(frame.get('id2')))}")
+
+    def _mutes(self, frame: dict[str, Any], call_id: str) -> None:
+        self._do(f"{'mutes' if frame.get('muted') else 'unmutes'} itself for {self.number(call_id)}")
+
+    def _records(self, frame: dict[str, Any], call_id: str) -> None:
+        on = frame.get("startstop") == "on"
+        self._do(f"{'starts' if on else 'stops'} the PBX's recording of {self.number(call_id)}")
+
+    def _writes(self, frame: dict[str, Any], call_id: str) -> None:
+        self._do(f"writes to {frame.get('dest')}: '{frame.get('message')}'")
+
+    def _uses_phone(self, frame: dict[str, Any], call_id: str) -> None:
+        what = {
+            "make-call": f"calls {frame.get('to')} from the desk phone",
+            "hold-call": "holds a call of the desk phone",
+            "accept-call": "picks up the desk phone",
+            "clear-call": "clears a call",
+        }
+        self._do(what[frame["action"]])
+
+    # --- audio -------------------------------------------------------------------------------------------------------
+
+    def sound(self, leg: str, sound: Sound) -> None:
+        """One of the bot's begins or ends at a leg of the PBX."""
+        if sound.ended is not None:
+            if not sound.whole:
+                self._story.tell(f"the bot stops {sound.name} after {sound.ended - sound.began:.1f} s")
+            return
+        number = self.number_of_leg(leg)
+        text = text_of(sound.what)
+        self._do(f"says '{text}' to {number}" if text else f"plays {name_of(sound.what)} to {number}")
+
+    def digit(self, leg: str, digit: str) -> None:
+        """The bot presses a key; those that follow one another at once are one deed."""
+        number, now = self.number_of_leg(leg), self._story.clock()
+        pressed, to, at = self._pressed
+        goes_on = to == number and now - at <= DIGITS_TOGETHER and self.did and self.did[-1].startswith("presses")
+        self._pressed = (pressed + digit if goes_on else digit, number, now)
+        if goes_on:
+            before = self.did.pop()
+            self._story.tell(f"the bot presses {digit}")
+            self.did.append(Deed.done(f"presses {self._pressed[0]} for {number}", getattr(before, "at", now)))
+        else:
+            self._do(f"presses {digit} for {number}")
+
+    def recording(self, number: str) -> None:
+        """A recording of the bot's own begins."""
+        self._do(f"records {number}")
+
+    def number_of_leg(self, name: str) -> str:
+        """By the leg's name in the model."""
+        leg = self._leg_of(name)
+        return "nobody" if leg is None else self.number(leg.call_id)
+
+
+_DOINGS: dict[str, Callable[[Watcher, dict[str, Any], str], None]] = {
+    "sdp-packet": Watcher._places,
+    "sdp-200ok": Watcher._accepts,
+    "sip-busy": Watcher._refuses,
+    "sip-bye": Watcher._hangs_up,
+    "wrtc-hold": Watcher._holds,
+    "blind-transfer2": Watcher._transfers,
+    "blind-transfer": Watcher._transfers,
+    "att-transfer": Watcher._joins,
+    "mute": Watcher._mutes,
+    "rec-call": Watcher._records,
+    "chat": Watcher._writes,
+    "make-call": Watcher._uses_phone,
+    "hold-call": Watcher._uses_phone,
+    "accept-call": Watcher._uses_phone,
+    "clear-call": Watcher._uses_phone,
+}
+"""Frames that are deeds; the others are the protocol's own business."""

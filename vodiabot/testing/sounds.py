@@ -1,0 +1,175 @@
+"""What is heard in virtual time: sounds that begin and end, their names, and whether one is what was expected."""
+
+from __future__ import annotations
+
+import math
+import re
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ..errors import SourceError
+from ..media.sources import FileSource, Louder, Source, Tone, UrlSource
+from ..media.sources import duration_of as told_duration
+
+LETTERS_A_SECOND = 15.0
+"""How fast a text is spoken."""
+
+LONGEST = 3600.0
+"""Seconds for which a source is read to know how long it is."""
+
+RATE = 8000
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A text as a source: it takes as long as speaking it would."""
+
+    text: str
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return max(0.2, len(self.text) / LETTERS_A_SECOND)
+
+
+@dataclass(eq=False)
+class Sound:
+    """Something that is heard, from when to when. Times are seconds of `trio.current_time`."""
+
+    what: Any
+    """A path, a Source, or `Spoken`."""
+    duration: float
+    """That it would take."""
+    began: float
+    ended: float | None = None
+    """None: it is still heard."""
+    gain: float = 0.0
+
+    @property
+    def until(self) -> float:
+        """When it will have ended, or has."""
+        return self.began + self.duration if self.ended is None else self.ended
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was heard to its end."""
+        return self.ended is not None and self.ended - self.began >= self.duration - 0.05
+
+    @property
+    def name(self) -> str:
+        """For people: `'Welcome.'`, `greeting.wav`, `a tone of 440 Hz`."""
+        return name_of(self.what)
+
+
+def name_of(what: Any) -> str:
+    """What a sound, or what is expected of one, is called."""
+    match what:
+        case str():
+            return f"'{what}'"
+        case Path():
+            return what.name
+        case re.Pattern():
+            return f"something like '{what.pattern}'"
+        case FileSource():
+            return what.path.name
+        case UrlSource():
+            return what.url
+        case Louder():
+            return name_of(what.source)
+        case Tone(hz=()):
+            return "silence"
+        case Tone(hz=hz):
+            return "a tone of " + " and ".join(f"{one:g} Hz" for one in hz)
+    if text := text_of(what):
+        return f"'{text}'"
+    return getattr(what, "__name__", "") or type(what).__name__
+
+
+def text_of(what: Any) -> str:
+    """The text of what is spoken; "" for other sounds."""
+    text = getattr(what, "text", "")
+    return text if isinstance(text, str) else ""
+
+
+def fits(expected: Any, what: Any) -> bool:
+    """Whether a sound is what was expected.
+
+    A text: it is (part of) what was said, whatever its case and spaces, or the name or the end of the path of a file. A
+    pattern: it is found there. A Path: the same file, or for a relative one the same end of the path. A Tone: the same
+    frequencies. Else: equal.
+    """
+    if isinstance(what, Louder):
+        return fits(expected, what.source)
+    names = [text_of(what), *_file_names(what)]
+    match expected:
+        case str():
+            return _squeezed(expected) in _squeezed(names[0]) or any(_is_end(expected, name) for name in names[1:])
+        case re.Pattern():
+            return any(expected.search(name) for name in names if name)
+        case Path():
+            return any(_is_end(expected.as_posix(), name) for name in names[1:])
+        case Tone():
+            return isinstance(what, Tone) and what.hz == expected.hz
+    return bool(expected == what)
+
+
+def _file_names(what: Any) -> list[str]:
+    match what:
+        case str() | Path():
+            return [Path(what).as_posix() if "://" not in str(what) else str(what)]
+        case FileSource():
+            return [what.path.as_posix()]
+        case UrlSource():
+            return [what.url]
+    return []
+
+
+def _is_end(expected: str, name: str) -> bool:
+    return bool(expected) and (name == expected or name.endswith("/" + expected.removeprefix("./")))
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def duration_of(source: Any) -> float:
+    """Seconds that a source plays; `math.inf` for one without end. Raises SourceError for a file that can't be read."""
+    if isinstance(source, FileSource):
+        source = source.path
+    if isinstance(source, str | Path):
+        return _of_file(str(source))
+    if hasattr(source, "duration"):
+        told = told_duration(source)
+        return math.inf if told is None else told
+    return _measured(source) if isinstance(source, Source) else 0.0
+
+
+def _of_file(path: str) -> float:
+    try:
+        with wave.open(path) as file:
+            frames: int = file.getnframes()
+            return frames / int(file.getframerate())
+    except (OSError, EOFError, wave.Error) as exc:
+        if not Path(path).is_file():
+            raise SourceError(f"{path}: {exc}") from exc
+    try:
+        with av.open(path) as container:
+            return float(container.duration or 0) / 1_000_000  # av.time_base
+    except (OSError, ValueError, av.error.FFmpegError) as exc:
+        raise SourceError(f"{path}: {exc}") from exc
+
+
+def _measured(source: Source) -> float:
+    """By reading it."""
+    reader = source.open(RATE)
+    seconds = 0.0
+    try:
+        while seconds < LONGEST and (block := reader.read()) is not None:
+            seconds += len(block) / reader.rate
+    finally:
+        reader.close()
+    return seconds
