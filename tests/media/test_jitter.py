@@ -64,6 +64,37 @@ def test_time_stands_still_while_nothing_is_there() -> None:
     assert steps == [Kind.PLAY, Kind.CONCEAL, Kind.CONCEAL, Kind.FADE, Kind.NOTHING, Kind.NOTHING]
 
 
+def test_what_comes_after_a_pause_waits_for_the_full_depth() -> None:
+    buffer = JitterBuffer(8000)
+    for n in range(3):
+        put(buffer, n, 5.0 + n * 0.02)
+    played(buffer, 10, 5.04)
+    put(buffer, 100, 7.0)
+    steps = played(buffer, 3, 7.001)
+    assert [kind for kind, _ in steps] == [Kind.NOTHING, Kind.PLAY, Kind.CONCEAL]
+
+
+def test_after_a_pause_a_flood_is_not_played_late() -> None:
+    buffer = JitterBuffer(8000)
+    put(buffer, 0, 5.0)
+    played(buffer, 10, 5.04)
+    for n in range(1, 46):
+        put(buffer, n, 5.9)
+    kind, payload = played(buffer, 1, 5.92)[0]
+    assert kind is Kind.PLAY
+    assert int(payload) >= 44
+
+
+@pytest.mark.parametrize("gap", [30, 100, 160, 200, 230, 250, 330, 480, 1000])
+def test_what_is_made_up_is_as_long_as_the_gap(gap: int) -> None:
+    buffer = JitterBuffer(8000)
+    put(buffer, 0, 5.0)
+    put(buffer, 1, 5.0, shift=gap)
+    steps = [buffer.next(5.2 + i * 0.02) for i in range(12)]
+    last = next(i for i, step in enumerate(steps) if step.payload == b"1" and step.kind is Kind.PLAY)
+    assert sum(step.units for step in steps[1:last]) == gap
+
+
 @pytest.mark.parametrize("timestamp", [0, 2**31 - 5 * UNIT, TIMESTAMPS - 5 * UNIT, TIMESTAMPS - 1])
 def test_timestamps_and_sequence_numbers_wrap(timestamp: int) -> None:
     packets = Source(timestamp=timestamp, sequence=65530).tone(3, HZ)
@@ -138,8 +169,10 @@ def test_after_a_pause_the_depth_is_there_again(gap: float) -> None:
 @pytest.mark.parametrize("step", [0.08, 0.3, 0.6, 0.95, 3.0])
 def test_the_way_becomes_longer_for_good(step: float) -> None:
     packets = late(Source().tone(20, HZ), lambda i: step if i >= 300 else 0.0)
-    heard = listen(receiver("PCMU"), packets, 21 + step)
+    ear = receiver("PCMU")
+    heard = listen(ear, packets, 21 + step)
     assert heard.part(6 + step + 0.2, 19.9 + step).holes == []
+    assert ear.concealed / 8000 < 0.2
     assert heard.talk[1] - (BEGAN + 20 + step) < 0.08
 
 
@@ -263,6 +296,8 @@ def test_any_schedule_and_ten_good_seconds(
     ]
     ear = receiver(codec)
     heard = listen(ear, sent + good, now - BEGAN + 12)
+    assert ear._buffer is not None
+    assert ear._buffer.waiting < 20
     assert LEAST <= ear.target <= 0.07 + 0.1 * (codec == "opus")
     assert heard.talk[1] - (now + 11) < 0.13 + ms / 1000
     assert heard.part(now - BEGAN + 10, now - BEGAN + 10.9).holes == []

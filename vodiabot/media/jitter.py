@@ -226,7 +226,8 @@ class JitterBuffer:
         if self._next is None and not self._begin(now):
             return _NOTHING
         assert self._next is not None
-        if now + ahead - self._next / self.clock - self._base > TOO_DEEP and not self._paused:
+        too_deep = now + ahead - self._next / self.clock - self._base > TOO_DEEP
+        if too_deep and (not self._paused or self._next in self._packets):  # else it was a pause: `_go_on`
             self._skip(now, ahead)
         return self._take(self._next) or self._missing(now, ahead)
 
