@@ -146,6 +146,33 @@ async def test_one_that_sits_in_quarantine_is_replaced_at_once(autojump_clock: A
     assert told == ["new up", "new started", "new down"]
 
 
+async def test_its_bot_is_closed_when_its_last_call_is_over_in_quarantine_too(autojump_clock: Any) -> None:
+    class Handle:
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    told, (old, new) = generations("old", "new")
+    handles: dict[int, Handle] = {}
+    hang_up = trio.Event()
+    bot_for = lambda plugin: handles.setdefault(id(plugin), Handle())  # noqa: E731
+    async with running(old, bot_for=bot_for) as host, trio.open_nursery() as nursery:
+        handler = host.handler("p")
+        assert handler is not None
+        nursery.start_soon(lambda: handler(call=hang_up))
+        await trio.sleep(1)
+        host._runners["p"].quarantine("for a test")
+        await trio.sleep(1)
+        with trio.fail_after(1):
+            await host.replace([new])
+        await trio.sleep(100)
+        assert (handles[id(old)].closed, told[-1]) == (0, "new started")
+        hang_up.set()
+        await trio.sleep(1)
+        assert handles[id(old)].closed == 1
+
+
 async def test_one_that_hangs_is_replaced_all_the_same(autojump_clock: Any) -> None:
     class Hanging:
         @asynccontextmanager

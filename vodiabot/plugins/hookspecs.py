@@ -58,8 +58,9 @@ async def bot_started(bot: Bot, config: Config, log: Log) -> None:
 
 @hookspec
 async def bot_stopping(bot: Bot, config: Config, log: Log) -> None:
-    """At most once a life of the plugin, as the last one: when all calls have ended and the bot leaves, or when a reload
-    stops the plugin, whose calls may go on. Not called if the bot is killed or leaves by an error, nor at a quarantine."""
+    """At most once a life of the plugin, as the last one: when all calls have ended and the bot leaves, or when a
+    reload stops the plugin, whose calls may go on. Not called if the bot is killed or leaves by an error, nor at a
+    quarantine."""
 
 
 @hookspec

@@ -105,6 +105,7 @@ class Runner:
                     while not self._over:
                         await self._live()
                         await self._sit_out()
+                    await self._calls_over()
             finally:
                 self.close()
                 await self._callee.tell_bot("aclose")
