@@ -18,6 +18,7 @@ from ..control import Answer, serve_control
 from ..errors import ConfigError, Problem
 from ..plugins import LoadedPlugin, PluginProblem, outdated
 from ..reloading import Loaded, Reloader
+from ..sd_notify import Notifier, keep_informed
 from .common import DONE, make_session, media_of, on_signals, plugins_of, shipped_plugins
 
 TERMINAL = 0
@@ -36,7 +37,9 @@ async def run(config: Config, read: Callable[[], Config]) -> int:
             nursery.start_soon(on_signals, bot.drain)
             nursery.start_soon(_on_hangups, hangups, bot, reloader)
             await nursery.start(serve_control, config.bot.state_dir, requests(bot, reloader))
-            await bot.run()
+            async with trio.open_nursery() as living:
+                await living.start(bot.run)
+                nursery.start_soon(keep_informed, bot, Notifier(os.environ))
             nursery.cancel_scope.cancel()
     return DONE
 
