@@ -162,6 +162,21 @@ async def test_sighup_does_the_same(tmp_path: Path) -> None:
         assert bot.process.poll() is None
 
 
+async def test_plugins_list_tells_how_they_fare(tmp_path: Path) -> None:
+    async with simulator() as sim, a_process(sim, tmp_path) as bot:
+        (tmp_path / "tone.py").write_text(PLUGIN.replace("yield", "raise OSError('no disk')\n    yield"))
+        code, out, _ = await vodiabot("reload", cwd=tmp_path)
+        assert (code, "a plugin failed: tone: its setup failed: OSError: no disk" in out) == (0, True), out
+        bot.settings(440)
+        code, out, _ = await vodiabot("plugins", "list", cwd=tmp_path, COLUMNS="200")
+        assert code == 0
+        (line,) = [line for line in out.splitlines() if "tone.py" in line]
+        assert "quarantined for" in line
+        assert "OSError: no disk" in line
+        (line,) = [line for line in out.splitlines() if "bystander.py" in line]
+        assert "running" in line
+
+
 async def test_without_a_running_bot_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "bot.toml").write_text(SETTINGS.format(url="ws://127.0.0.1:1", hz=1))
     code, _, err = await vodiabot("reload", cwd=tmp_path)
