@@ -13,7 +13,7 @@ from .reading import Kind, Spot, Wrong, either, suggestion, type_of
 URL_SCHEMES = ("wss", "https", "ws", "http")
 CODECS = ("opus", "PCMU", "PCMA", "G722")
 
-_PLUGIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_PLUGIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,99}")
 _PATTERN = re.compile(r"\+?[A-Za-z0-9*?#._-]+")
 _DIGITS_ONLY = re.compile(r"[0-9*?#.+-]+")
 
@@ -128,7 +128,11 @@ def path(value: object, spot: Spot) -> Path:
 def folder(value: object, spot: Spot) -> Path:
     """A directory, or one that can still be made."""
     found = path(value, spot)
-    if found.exists() and not found.is_dir():
+    try:
+        is_something_else = found.exists() and not found.is_dir()
+    except OSError as exc:
+        raise Wrong(f"can't be a folder: {exc.strerror or exc}") from exc
+    if is_something_else:
         raise Wrong("is not a folder")
     return found
 
@@ -146,7 +150,7 @@ def readable_file(value: object, spot: Spot) -> Path:
 def plugin_name(value: object, spot: Spot) -> str:
     """A name as of a Python module, or of an entry point."""
     if not _PLUGIN_NAME.fullmatch(text(value, spot)):
-        raise Wrong("must be the name of a plugin: letters, digits, _ and -")
+        raise Wrong("must be the name of a plugin: letters, digits, _ and -, a hundred at most")
     return str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -109,7 +110,7 @@ class Reader:
         if name == "file":
             text = self._text(table, name, None, at)
             path = self._base / text
-            if text and not path.is_file():
+            if text and not os.path.isfile(path):  # false, too, for what can't be a path
                 self._wrong(f"{at}{name}", f"there is no file {path}")
             return str(path)
         if isinstance(standard, bool):
@@ -152,7 +153,7 @@ class Reader:
         if texts and set(value) == {"cert", "key"}:
             paths = {name: self._base / path for name, path in value.items()}
             for name, path in paths.items():
-                if not path.is_file():
+                if not os.path.isfile(path):
                     self._wrong(f"tls.{name}", f"there is no file {path}")
             return {name: str(path) for name, path in paths.items()}
         self._wrong("tls", 'false, "self-signed" or { cert = "…", key = "…" } is needed')
