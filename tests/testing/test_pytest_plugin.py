@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import vodiabot.testing.world  # noqa: F401 - pytester forgets what is first imported in its runs, and numpy can't be again
+import vodiabot.testing.world  # noqa: F401 - pytester forgets what its runs import first: numpy can't be again
 
 from .authors import MENU
 
@@ -243,7 +243,9 @@ def test_settings_by_fixture_text_and_marker(project: pytest.Pytester) -> None:
             await caller.hears("of the fixture")
             await caller.is_hung_up()
 
-        @pytest.mark.vodiabot(settings={"plugins": {"enabled": ["echo"]}, "plugin": {"echo": {"text": "of the marker"}}})
+        @pytest.mark.vodiabot(
+            settings={"plugin": {"echo": {"text": "of the marker"}}, "plugins": {"enabled": ["echo"]}}
+        )
         async def test_marker(pbx):
             caller = await pbx.call()
             await caller.hears("of the marker")

@@ -38,7 +38,7 @@ class Person:
         """So many sounds were expected, or passed over."""
         self._told = 0
         """So many text messages were expected."""
-        self._said: Sound | None = None
+        self._called = False
         phone.on_frame = self._is_told
 
     def __repr__(self) -> str:
@@ -72,6 +72,7 @@ class Person:
         if self.state == "unplugged":
             self._pbx.virtual.lever(self.phone.plug_in)
         self._tell(f"calls {to}")
+        self._called = True
         self._pbx.virtual.lever(lambda now: self.phone.dial(now, to))
         await trio.lowlevel.checkpoint()
         if answered:
@@ -193,7 +194,7 @@ class Person:
         expected first, in order; silence, and the last sound over and over again, are passed over.
         """
         await self._pbx.until(
-            lambda: self._next(what) is not None or self.phone.leg is None,
+            lambda: self._next(what) is not None or self._has_called,
             within,
             lambda: f"{self.who} heard nothing{' more' * bool(self._noticed)} within {within:g} s, "
             f"expected {name_of(what)}",
@@ -208,6 +209,11 @@ class Person:
         if whole:
             await self._until_heard(sound)
         return sound
+
+    @property
+    def _has_called(self) -> bool:
+        """Its call is over, and it was its own: nobody will call back."""
+        return self.phone.leg is None and self._called
 
     def _next(self, wanted: Any) -> Sound | None:
         """The first sound that was not expected yet."""
@@ -351,6 +357,7 @@ class Person:
     def _is_told(self, frame: dict[str, Any]) -> None:
         """By the PBX."""
         if "invitesdp" in frame:
+            self._called = False
             refused = f", and it refuses with {self.phone.refuses}" if self.phone.refuses is not None else ""
             self._tell(f"is called by {frame.get('from-number') or frame.get('from-user')}{refused}")
         elif "bye" in frame:

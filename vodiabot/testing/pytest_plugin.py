@@ -26,8 +26,9 @@ PYTEST_TRIO = ("trio", "pytest_trio.plugin")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "vodiabot(settings=None, sim=None, start=None, seed=0): of a test that uses the fixtures `pbx` or `bot`: the "
-        "bot.toml (text, tables or path), the simulated PBX's [sim], when it begins (a datetime or its ISO form)",
+        "vodiabot(settings=None, sim=None, start=None, seed=0, speech=True): of a test that uses the fixtures `pbx` or "
+        "`bot`: the bot.toml (text, tables or path), the simulated PBX's [sim], when it begins (a datetime or its ISO "
+        "form), whether there is a speech provider",
     )
 
 
@@ -51,7 +52,8 @@ def vodiabot_world(
         told.update(marker.kwargs)
     prepared = prepare(_author(request, tmp_path, told.get("settings", vodiabot_settings), told.get("sim")))
     try:
-        yield World(prepared, start=moment(told.get("start", BEGINNING)), seed=told.get("seed", 0))
+        start, seed, speaks = told.get("start", BEGINNING), told.get("seed", 0), told.get("speech", True)
+        yield World(prepared, start=moment(start), seed=seed, speaks=speaks)
     finally:
         prepared.forget()
 
@@ -65,8 +67,7 @@ def _author(request: pytest.FixtureRequest, tmp_path: Path, settings: Settings, 
         settings=settings,
         sim=sim,
         under_test=plugin_of(test, request.config.rootpath),
-        base=test.parent,
-        file=f"settings of {test.name}",
+        file=test.parent / f"settings of {test.name}",
         state_dir=tmp_path / "state",
         shipped=shipped_plugins(),
     )
@@ -95,25 +96,34 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     test = item.obj
     if not inspect.iscoroutinefunction(test):
         pytest.fail(f"{item.name}: a test that uses `pbx` or `bot` is an `async def`", pytrace=False)
-    item.obj = _in_world(item, world, test)
+    raised: list[BaseException] = []
+    item.obj = _in_world(item, world, test, raised)
     try:
-        return (yield)
+        result = yield
     finally:
         item.obj = test
+    if raised:
+        raise raised[0]
+    return result
 
 
 def _world_of(item: pytest.Item) -> Any:
     return getattr(item, "funcargs", {}).get(WORLD)
 
 
-def _in_world(item: pytest.Function, world: World, test: Callable[..., Any]) -> Callable[..., Any]:
-    """The test, to be called with its fixtures: by pytest, or by pytest-trio where that has it."""
+def _in_world(
+    item: pytest.Function, world: World, test: Callable[..., Any], raised: list[BaseException]
+) -> Callable[..., Any]:
+    """The test, to be called with its fixtures: by pytest, or by pytest-trio where that has it. What it raises goes to
+    `raised`, as pytest-trio would wrap it in groups."""
     from .world import in_virtual_time
 
     @functools.wraps(test)
     async def within(**fixtures: Any) -> None:
-        __tracebackhide__ = True
-        await world.run(functools.partial(test, **fixtures))
+        try:
+            await world.run(functools.partial(test, **fixtures))
+        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as exc:
+            raised.append(exc)
 
     if item.get_closest_marker("trio") is not None and any(map(item.config.pluginmanager.hasplugin, PYTEST_TRIO)):
         item.add_marker(pytest.mark.trio(run=in_virtual_time), append=False)

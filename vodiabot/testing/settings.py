@@ -37,9 +37,8 @@ class Author:
     sim: dict[str, Any] | None = None
     """As `[sim]` of bot.toml; it wins over that."""
     under_test: UnderTest = field(default_factory=UnderTest)
-    base: Path = Path()
-    """What relative paths are relative to."""
-    file: str = "the test's settings"
+    file: Path = Path("settings")
+    """What mistakes are told of; relative paths are relative to its folder."""
     state_dir: Path = Path()
     shipped: Path | None = None
     """The folder of the plugins that come with vodiabot."""
@@ -75,14 +74,11 @@ def prepare(author: Author) -> Prepared:
 
 
 def _document(author: Author) -> tuple[dict[str, Any], Source]:
-    settings, base, file = author.settings, author.base, author.file
+    settings, file = author.settings, author.file
     if isinstance(settings, Path):
-        file, base = str(settings), settings.absolute().parent
-        settings = text_of(settings)
-    if isinstance(settings, str):
-        doc, lines = document_of(settings, file)
-        return doc, Source(file, base, os.environ, lines)
-    return dict(settings or {}), Source(file, base, os.environ, {})
+        settings, file = text_of(settings), settings
+    doc, lines = document_of(settings, str(file)) if isinstance(settings, str) else (dict(settings or {}), {})
+    return doc, Source(str(file), file.absolute().parent, os.environ, lines)
 
 
 def _sim(doc: dict[str, Any], author: Author, source: Source) -> SimConfig:

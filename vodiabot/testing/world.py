@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -58,6 +59,11 @@ class VirtualBot:
         return self._log.lines
 
     @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """Those lines of the log that plugins should not bring about: warnings, and worse."""
+        return [line for line in self.log if line["level"] in ("warning", "error", "critical")]
+
+    @property
     def failures(self) -> list[Failure]:
         """What its plugins did wrong so far."""
         return self._log.failures
@@ -101,8 +107,12 @@ class VirtualBot:
 class World:
     """Made of settings; `run` lives through it once."""
 
-    def __init__(self, prepared: Prepared, *, start: datetime = BEGINNING, seed: int = 0) -> None:
+    def __init__(
+        self, prepared: Prepared, *, start: datetime = BEGINNING, seed: int = 0, speaks: bool = True
+    ) -> None:
+        """`start`: the time on the wall when it begins. `seed`: of the PBX's ids. `speaks`: there is a speech provider."""
         self.prepared = prepared
+        self._speech = speech if speaks else nullcontext
         epoch = start.timestamp()
         config = prepared.config
         self.pbx = Exchange(prepared.sim, users=tuple(e.user for e in config.extensions), epoch=epoch, seed=seed)
@@ -125,7 +135,7 @@ class World:
     async def run(self, body: Callable[[], Awaitable[T]]) -> T:
         """Start it all, do what the body does, and see that nothing is left. Raises what the body raises, else
         Unexpected for what is left, and for plugins that failed."""
-        with self.log.capturing(), speech():
+        with self.log.capturing(), self._speech():
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.pbx.virtual.run)
                 result = await self._with_bot(body)
