@@ -225,7 +225,7 @@ def test_a_full_feed_takes_nothing_and_loses_nothing() -> None:
     feed.open(8000).read()
     assert feed.put(block)
     feed.clear()
-    assert feed.seconds == 0
+    assert feed.seconds == pytest.approx(0.005), "what is heard just now fades"
 
 
 def test_a_feed_at_another_rate_keeps_its_pitch() -> None:

@@ -126,16 +126,6 @@ def test_gain_and_fading_in() -> None:
     with_mixer(body)
 
 
-def test_muted_goes_on_unheard() -> None:
-    async def body(mixer: Mixer) -> None:
-        task = await begun(mixer, tone(500, 0.1))
-        mixer.muted = True
-        assert np.abs(ticks(mixer, 5)).max() == 0
-        await asyncio.wait_for(task, 5)
-
-    with_mixer(body)
-
-
 def test_alone_silences_the_others_meanwhile() -> None:
     async def body(mixer: Mixer) -> None:
         music = await begun(mixer, tone(500))

@@ -105,6 +105,7 @@ class Blocks:
     def __init__(self) -> None:
         self._rates = (0, 0)
         self._past = np.zeros(0, np.float32)
+        self._sounded = False
 
     def to(self, new_rate: int, samples: Samples, rate: int) -> Samples:
         """20 ms at `rate` as 20 ms at `new_rate`, both multiples of 50; what a block of another rate left is
@@ -115,10 +116,58 @@ class Blocks:
         taps = filters.shape[1]
         if self._rates != (rate, new_rate):
             self._rates, self._past = (rate, new_rate), np.zeros(taps - 1, np.float32)
+        self._sounded = True
         line = np.concatenate((self._past, samples))
         self._past = line[len(line) - taps + 1 :].astype(np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(line, taps)[begin]
         return to_int16(np.einsum("ij,ij->i", windows, filters))
+
+    def rest(self) -> Samples | None:
+        """Nothing more comes for now: 20 ms with what is still in the filter, once; None if there is nothing in it.
+        (Else the end would be cut off, and heard before what comes next.)"""
+        if not self._sounded:
+            return None
+        rate, new_rate = self._rates
+        out = self.to(new_rate, silence(round(FRAME_SECONDS * rate)), rate)
+        self._past[:] = 0.0
+        self._sounded = False
+        return out
+
+
+RAMP_SECONDS = 0.005
+"""Over which sound that is cut off, or let in again, fades: a shorter one clicks, a longer one lags."""
+
+
+class Gate:
+    """Lets blocks of 20 ms through, or not; between the two it fades."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self._was_open = True
+        self._sounded = False
+
+    @property
+    def settled(self) -> bool:
+        """Open, and not only just."""
+        return self.open and self._was_open
+
+    def through(self, block: Samples | None, rate: int) -> Samples | None:
+        """What is left of the block; None for silence."""
+        sounded, self._sounded = self._sounded, block is not None
+        if self.open is self._was_open:
+            return block if self.open else None
+        self._was_open = self.open
+        if block is None or not (sounded or self.open):
+            return None
+        n = round(RAMP_SECONDS * rate)
+        rising = np.arange(1, n + 1, dtype=np.float32) / n
+        out = block.copy() if self.open else silence(len(block))
+        out[:n] = to_int16(block[:n] * (rising if self.open else 1 - rising))
+        return out
+
+    def cut(self) -> None:
+        """The sound was cut off elsewhere: what comes next fades in."""
+        self._was_open = False
 
 
 def mixed_down(samples: npt.NDArray[np.int16], channels: int) -> Samples:

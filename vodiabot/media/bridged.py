@@ -120,7 +120,7 @@ class BridgedLeg:
 
     def set_muted(self, muted: bool) -> None:
         """See `ports.MediaLeg.set_muted`. What plays goes on unheard."""
-        self._loop.post(self._leg.set_muted, muted)
+        self._loop.post(self._leg.sound.set_muted, muted)
 
     async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
         """See `ports.MediaLeg.play`."""
@@ -155,12 +155,13 @@ class BridgedLeg:
             )
         self._assert_open()
         audio = BridgedAudio(rate, frames, self._loop.to_trio)
-        self._loop.post(self._leg.add_door, audio.door)
+        if not self._loop.post(self._leg.sound.add_door, audio.door):
+            raise MediaError("the media engine is closed")
         try:
             yield audio
         finally:
             audio.door.close()
-            self._loop.post(self._leg.remove_door, audio.door)
+            self._loop.post(self._leg.sound.remove_door, audio.door)
 
     def stats(self) -> MediaStats:
         """See `ports.MediaLeg.stats`."""
@@ -185,6 +186,8 @@ class BridgedAudio:
         self.rate = rate
         self.door = Door(rate, frames, lambda: to_trio(self._changed))
         self._news = trio.Event()
+        self._sending = trio.StrictFIFOLock()
+        self._cleared = 0
 
     @property
     def lost_in(self) -> int:
@@ -201,13 +204,23 @@ class BridgedAudio:
         return frame
 
     async def send(self, samples: bytes) -> None:
-        """See `ports.MediaAudio.send`. Raises UsageError for half a sample."""
+        """See `ports.MediaAudio.send`: what there is no room for waits here, and is dropped by `clear` too. Raises
+        UsageError for half a sample."""
         if len(samples) % 2:
             raise UsageError("audio: samples are of two bytes each, so half a sample is too much")
-        await self._until(lambda: self.door.send(samples))
+        rest, cleared = memoryview(samples), self._cleared
+
+        def all_queued() -> bool:
+            nonlocal rest
+            rest = rest[self.door.send(rest) :] if cleared == self._cleared else rest[:0]
+            return not rest
+
+        async with self._sending:  # one after the other, also where each has to wait
+            await self._until(all_queued)
 
     def clear(self) -> None:
         """See `ports.MediaAudio.clear`."""
+        self._cleared += 1
         self.door.clear()
         self._changed()
 
@@ -238,22 +251,21 @@ class BridgedConference:
 
     def add(self, leg: MediaLeg) -> None:
         """See `ports.MediaConference.add`."""
-        self._loop.post(self._add, _media_leg(leg))
+        self._loop.post(self._add, self._media_leg(leg))
 
     def _add(self, leg: Leg) -> None:
-        if not leg.closed:
-            self._conference.add(leg)
+        if not leg.closed and not self._conference.closed:  # either may have ended on the way here
+            self._conference.add(leg.sound)
 
     def remove(self, leg: MediaLeg) -> None:
         """See `ports.MediaConference.remove`."""
-        self._loop.post(self._conference.remove, _media_leg(leg))
+        self._loop.post(self._conference.remove, self._media_leg(leg).sound)
 
     def close(self) -> None:
         """See `ports.MediaConference.close`."""
         self._loop.post(self._conference.close)
 
-
-def _media_leg(leg: MediaLeg) -> Leg:
-    if not isinstance(leg, BridgedLeg):
-        raise MediaError("only legs of one media engine can hear one another")
-    return leg._leg
+    def _media_leg(self, leg: MediaLeg) -> Leg:
+        if not isinstance(leg, BridgedLeg) or leg._loop is not self._loop:
+            raise MediaError("only legs of one media engine can hear one another")
+        return leg._leg

@@ -13,7 +13,7 @@ Mixed = np.ndarray[tuple[int], np.dtype[np.int32]]
 
 
 class Member(Protocol):
-    """A leg, as a conference knows it."""
+    """The sound of a leg, as a conference knows it."""
 
     conference: Conference | None
 
@@ -25,7 +25,7 @@ class _Voice:
         self.block: Samples | None = None
         self.rate = 0
         self._blocks: dict[int, Blocks] = {}
-        self._at_rate: dict[int, Samples] = {}
+        self._at_rate: dict[int, Samples | None] = {}
 
     def say(self, block: Samples | None, rate: int) -> None:
         self.block, self.rate = block, rate
@@ -33,11 +33,13 @@ class _Voice:
 
     def at(self, rate: int) -> Samples | None:
         """The block at another rate; each is made once."""
-        if self.block is None or rate == self.rate:
+        if rate == self.rate or (self.block is None and rate not in self._blocks):
             return self.block
         if rate not in self._at_rate:
             blocks = self._blocks.setdefault(rate, Blocks())
-            self._at_rate[rate] = blocks.to(rate, self.block, self.rate)
+            self._at_rate[rate] = (
+                blocks.rest() if self.block is None else blocks.to(rate, self.block, self.rate)
+            )
         return self._at_rate[rate]
 
 
@@ -46,12 +48,12 @@ class Conference:
 
     def __init__(self) -> None:
         self._voices: dict[Member, _Voice] = {}
-        self._closed = False
+        self.closed = False
         self._sums: dict[int, Mixed] = {}
 
     def add(self, leg: Member) -> None:
         """Idempotent; a leg that is in another conference leaves that. Raises MediaError if this one is closed."""
-        if self._closed:
+        if self.closed:
             raise MediaError("the conference is closed")
         if leg.conference is self:
             return
@@ -68,7 +70,7 @@ class Conference:
 
     def close(self) -> None:
         """All leave. Idempotent."""
-        self._closed = True
+        self.closed = True
         for leg in list(self._voices):
             self.remove(leg)
 

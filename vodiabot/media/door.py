@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .audio import FRAME_SECONDS, Blocks, Samples, silence
+from .audio import FRAME_SECONDS, NOTHING, Blocks, Samples, silence
+from .waiting import Waiting
 
 
 class Door:
@@ -28,8 +29,9 @@ class Door:
         self._lock = threading.Lock()
         self._in: deque[bytes] = deque()
         self._frames = frames
-        self._out: deque[Samples] = deque()
-        self._queued = 0
+        self._out = Waiting(rate)
+        self._left = True
+        """All that was queued has been sent, and its time is over."""
         self._wake, self._waited = wake, False
         self._heard = Blocks()
         self._sent = Blocks()
@@ -38,12 +40,13 @@ class Door:
 
     def push(self, samples: Samples | None, rate: int) -> None:
         """The other side's next 20 ms."""
-        block = silence(self._samples) if samples is None else self._heard.to(self.rate, samples, rate)
+        block = self._heard.rest() if samples is None else self._heard.to(self.rate, samples, rate)
+        frame = silence(self._samples) if block is None else block
         with self._lock:
             if len(self._in) >= self._frames:
                 self._in.popleft()
                 self.lost_in += 1
-            self._in.append(block.tobytes())
+            self._in.append(frame.tobytes())
             wake, self._waited = self._waited, False
         if wake:
             self._wake()
@@ -51,32 +54,28 @@ class Door:
     def pull(self, rate: int) -> Samples | None:
         """The next 20 ms at the call's rate of what the plugin sends; None if there is nothing."""
         with self._lock:
-            block = self._take(self._samples)
+            block = self._out.take(self._samples)
+            self._left = block is None
             wake, self._waited = self._waited, False
         if wake:
             self._wake()
-        return None if block is None else self._sent.to(rate, block, self.rate)
+        if block is None:
+            return self._sent.rest()
+        if len(block) < self._samples:
+            block = np.concatenate((block, silence(self._samples - len(block))))
+        return self._sent.to(rate, block, self.rate)
+
+    def cut(self) -> None:
+        """Nothing is sent from now on (a hold); what is queued waits."""
+        with self._lock:
+            self._out.cut()
 
     def close(self) -> None:
         """The leg is closed, or the plugin left. Idempotent."""
         with self._lock:
             self.closed = True
-            self._out.clear()
-            self._queued = 0
+            self._out.drop()
         self._wake()
-
-    def _take(self, n: int) -> Samples | None:
-        blocks = []
-        while self._out and n > 0:
-            first = self._out.popleft()
-            if len(first) > n:
-                self._out.appendleft(first[n:])
-            blocks.append(first[:n])
-            n -= len(blocks[-1])
-            self._queued -= len(blocks[-1])
-        if not blocks:
-            return None
-        return np.concatenate([*blocks, silence(n)] if n else blocks)
 
     # --- the plugin's side ----------------------------------------------------------------------------------------
 
@@ -88,25 +87,23 @@ class Door:
             self._waited = True
             return None
 
-    def send(self, samples: bytes) -> bool:
-        """Queue them; False: the queue is full, wait for `wake`."""
-        block = np.frombuffer(samples, np.int16)
+    def send(self, samples: bytes | memoryview) -> int:
+        """Queue as many as there is room for, and say how many bytes that were; wait for `wake` with the rest."""
+        block = np.frombuffer(samples, np.int16) if samples else NOTHING
         with self._lock:
-            if self._queued >= self._limit:
-                self._waited = True
-                return False
-            self._out.append(block)
-            self._queued += len(block)
-            return True
+            room = max(0, self._limit - self._out.held)
+            self._waited = self._waited or len(block) > room
+            self._out.put(block[:room])
+            self._left = self._left and not self._out.held
+            return 2 * min(room, len(block))
 
     def empty(self) -> bool:
         """All that was queued has left; False: wait for `wake`."""
         with self._lock:
-            self._waited = self._waited or bool(self._queued)
-            return not self._queued
+            self._waited = self._waited or not self._left
+            return self._left
 
     def clear(self) -> None:
         """Drop what has not left."""
         with self._lock:
             self._out.clear()
-            self._queued = 0

@@ -25,17 +25,14 @@ from ..ports import (
     MediaUp,
     Recording,
 )
-from .audio import AUDIO_RATES, Samples, mixed
-from .conference import Conference
-from .door import Door
-from .dtmf import DigitListener, digits_of, digits_source
+from .audio import AUDIO_RATES
+from .dtmf import digits_of, digits_source
 from .one_way import LISTENED_EVERY, OneWay
 from .pacer import Pacer
 from .peer import Origin, Peer, PeerOptions
-from .player import Mixer
 from .sdp import read_remote
 from .sender import Press
-from .sinks import Recorder, Sink
+from .sound import Sound
 from .sources import as_source
 from .stream import Stream
 from .telephone_event import EventReceiver
@@ -71,26 +68,19 @@ class Leg:
         pacer: Pacer,
     ) -> None:
         self.label = label
-        self.conference: Conference | None = None
-        """The one that it takes part in; kept by that."""
+        self.sound = Sound(threads, AUDIO_RATES[options.codecs[0]], self._digit, self._stream_failed)
         self._pacer = pacer
         self._counted: tuple[MediaStats, Stream | None] = (MediaStats(), None)
-        self._doors: list[Door] = []
         self._events = EventReceiver()
         self._streaming = asyncio.Event()
         self._one_way = OneWay()
-        self._options, self._threads, self._tell_owner = options, threads, tell
+        self._options, self._tell_owner = options, tell
         self._origin = Origin(secrets.randbits(62))
-        self._mixer = Mixer(threads, AUDIO_RATES[options.codecs[0]])
-        self._digits = DigitListener(self._digit)
-        self._sinks: list[Sink] = []
         self._newest: Peer | None = None
         self._active: Peer | None = None
         self._told_up: set[int] = set()
         self._early: list[tuple[int, IceCandidate]] = []
         self._sending = True
-        self.may_send = False
-        """See `stream.StreamOwner`: kept, since it is asked with each packet."""
         self._closed = False
         self._negotiating = asyncio.Lock()
         self._dialling = asyncio.Lock()
@@ -182,13 +172,15 @@ class Leg:
         stream = self._counted[1]
         if peer is self._active and stream is not None and peer.negotiated is not None:
             stream.renegotiated(peer.negotiated)
+            self.sound.listens_for_digits = not stream.has_events
         self._set_gate()
 
     def _begin_stream(self, peer: Peer) -> None:
         assert peer.negotiated is not None
         self._end_stream()
-        stream = Stream(peer.dtls, peer.ssrc, peer.negotiated, self, self._events, peer.stream)
-        self._mixer.rate = peer.negotiated.codec.rate
+        stream = Stream(peer.dtls, peer.ssrc, peer.negotiated, self.sound, self._events, peer.stream)
+        self.sound.mixer.rate = peer.negotiated.codec.rate
+        self.sound.listens_for_digits = not stream.has_events
         self._counted = (self._counted[0], stream)
         self._streaming.set()
         self._one_way.begin(stream.began)
@@ -202,56 +194,26 @@ class Leg:
             self._counted = (_sum(past, stream.stats()), None)
             self._streaming.clear()
             stream.close()
+            self.sound.fell_silent()
 
     def is_lost(self, peer: Peer, reason: str) -> None:
         if peer is self._active:
             self._active = None
             self._end_stream()
+            self._set_gate()
         if peer is self._newest:
             self._newest = None
             self._tell(MediaLost(peer.generation, reason))
         self._retire(peer)
 
-    # --- what the stream asks and tells: see `stream.StreamOwner` ---
+    # --- what the sound tells ---
 
-    def pull(self, rate: int) -> Samples | None:
-        """All that is to be heard by the other side."""
-        block = self._mixer.pull(rate)
-        if not self._doors and self.conference is None:
-            return block
-        others: list[Any] = [door.pull(rate) for door in self._doors]
-        others.append(None if self.conference is None else self.conference.hear(self, rate))
-        return block if self._mixer.muted else mixed(block, others)
-
-    def sent(self, samples: Samples | None, rate: int, now: float) -> None:
-        if samples is not None:
-            for sink in self._sinks:
-                sink.push_sent(samples, rate, now)
-
-    def heard(self, samples: Samples | None, rate: int, now: float) -> None:
-        if self.conference is not None:
-            self.conference.say(self, samples, rate)
-        for door in self._doors:
-            door.push(samples, rate)
-        if samples is None:
-            return
-        stream = self._counted[1]
-        for sink in list(self._sinks):
-            sink.push(samples, rate, now)
-        if stream is not None and not stream.has_events:
-            self._digits.push(samples, rate)
-
-    def digit(self, digit: str) -> None:
-        self._digit(digit)
-
-    def stream_failed(self, exc: Exception) -> None:
+    def _stream_failed(self, exc: Exception) -> None:
         if self._active is not None:
             self.is_lost(self._active, f"the audio failed: {exc or type(exc).__name__}")
 
     def _digit(self, digit: str) -> None:
         self._tell(DtmfReceived(digit))
-        for sink in list(self._sinks):
-            sink.digit(digit)
 
     def _tell(self, event: MediaEvent) -> None:
         if not self._closed:
@@ -265,14 +227,11 @@ class Leg:
         self._one_way.begin(asyncio.get_running_loop().time())  # on hold nobody has to be heard
 
     def _set_gate(self) -> None:
-        self.may_send = self._sending and self._active is not None and self._active.may_send
-
-    def set_muted(self, muted: bool) -> None:
-        self._mixer.muted = muted
+        self.sound.set_gate(self._sending and self._active is not None and self._active.may_send)
 
     async def play(self, source: object, gain: float, fade_in: float, fade_out: float) -> None:
         with self._use():
-            await self._mixer.play(as_source(source), gain=gain, fade_in=fade_in, fade_out=fade_out)
+            await self.sound.mixer.play(as_source(source), gain=gain, fade_in=fade_in, fade_out=fade_out)
 
     async def send_dtmf(self, digits: str, duration: float, gap: float) -> None:
         digits = digits_of(digits)
@@ -290,20 +249,14 @@ class Leg:
             if stream is None or not stream.has_events:
                 break
             sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            stream.press(Press(digit, duration, gap, partial(_settle, sent)))
-            if await sent or self._closed:
-                return
-        await self._mixer.play(digits_source(digit, duration, gap), alone=True)
-
-    def add_door(self, door: Door) -> None:
-        if self._closed:
-            door.close()
-        else:
-            self._doors = [*self._doors, door]
-
-    def remove_door(self, door: Door) -> None:
-        self._doors = [d for d in self._doors if d is not door]
-        door.close()
+            press = Press(digit, duration, gap, partial(_settle, sent))
+            stream.press(press)
+            try:
+                if await sent or self._closed:
+                    return
+            finally:
+                stream.withdraw(press)  # not to be sent when nobody waits for it any more, as after a hold
+        await self.sound.mixer.play(digits_source(digit, duration, gap), alone=True)
 
     # --- listening ---
 
@@ -311,22 +264,7 @@ class Leg:
         self, path: Path, max_seconds: float | None, silence: float | None, stop_on: str, stereo: bool
     ) -> Recording:
         with self._use():
-            # 8 kHz codecs hold nothing more; of the others 16 kHz hold all of a voice.
-            rate = 8000 if self._mixer.rate == 8000 else 16000
-            recorder = Recorder(
-                path,
-                rate,
-                self._threads,
-                max_seconds=max_seconds,
-                silence=silence,
-                stop_on=stop_on,
-                stereo=stereo,
-            )
-            self._sinks.append(recorder)
-            try:
-                return await recorder.run()
-            finally:
-                self._sinks.remove(recorder)
+            return await self.sound.record(path, max_seconds, silence, stop_on, stereo)
 
     # --- counters ---
 
@@ -353,16 +291,9 @@ class Leg:
         if not self._closed:
             self._closed = True
             self._gone.set()
-            self._mixer.end()
             self._end_stream()
+            self.sound.close()
             self._streaming.set()  # whoever waits for it finds the leg closed
-            if self.conference is not None:
-                self.conference.remove(self)
-            for door in self._doors:
-                door.close()
-            for sink in self._sinks:
-                if isinstance(sink, Recorder):
-                    sink.stop("ended")
             for peer in {p for p in (self._active, self._newest) if p}:
                 self._retire(peer)
         users = self._users - {asyncio.current_task()}

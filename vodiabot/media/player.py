@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Executor
@@ -11,20 +12,19 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import CallEnded, SourceError
-from .audio import FRAME_SECONDS, NOTHING, Samples, resampled, to_int16
+from ..errors import CallEnded, MediaError, SourceError
+from .audio import FRAME_SECONDS, NOTHING, RAMP_SECONDS, Gate, Samples, mixed, resampled, to_int16
 from .sources import AtRate, Source, is_inline
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 READ_AHEAD_SECONDS = 0.6
 """Sound kept ready, so that a slow read is not heard; 19 kB at 16000 a second."""
 READ_SECONDS = 0.5
 """Sound read in one go in a reader thread; a hop there and back costs as much as five frames of a call."""
-FADE_SECONDS = 0.005
-"""What is stopped fades over this time at least: shorter clicks, longer lags."""
 MAX_PLAYERS = 100
-"""Of one leg, those included that were stopped while nothing was sent and wait to fade."""
+"""Of one leg at once: far more than anybody can tell apart."""
 
 
 class Player:
@@ -46,7 +46,7 @@ class Player:
         self._source, self._readers = source, readers
         self._inline = is_inline(source)
         self._factor = 10 ** (gain / 20)
-        self._fade_in, self._fade_out = fade_in, max(FADE_SECONDS, fade_out)
+        self._fade_in, self._fade_out = fade_in, max(RAMP_SECONDS, fade_out)
         self._lock = threading.Lock()  # of _reader: closing may meet a read that is still under way
         self._reader: AtRate | None = None
         self._buffer = NOTHING
@@ -54,6 +54,8 @@ class Player:
         self._eof = False
         self._played = 0.0  # seconds
         self._failed: Exception | None = None
+        self._late_failure: Exception | None = None
+        """What the next read raises: what was read before it is played first."""
         self._fading: float | None = None  # seconds of the fade that have been heard
         self._wake = asyncio.Event()
         self._over = asyncio.Event()
@@ -65,22 +67,26 @@ class Player:
         """Open the source and read its beginning. Raises SourceError."""
         self._rate = rate
         if self._inline:
-            self._reader = AtRate(self._source.open(rate), rate)
             self._top_up(1)
         else:
             await self._fill()
+        if not len(self._buffer):
+            self._raise_failure()
 
     async def run(self) -> None:
-        """Keep the buffer filled until the last sample has left. Raises SourceError, or CallEnded after `end`."""
+        """Keep the buffer filled until the last sample has left, also of a source that fails on the way. Raises
+        SourceError, or CallEnded after `end`."""
         while not self._eof and not self._inline:
             self._wake.clear()
-            if len(self._buffer) < READ_AHEAD_SECONDS * self._rate:
-                await self._fill()
-            else:
+            before = len(self._buffer)
+            if before >= READ_AHEAD_SECONDS * self._rate:
                 await self._or_ended(self._wake.wait())
+                continue
+            await self._fill()
+            if len(self._buffer) <= before and not self._eof:
+                await self._or_ended(asyncio.sleep(FRAME_SECONDS))  # a source that has nothing yet
         await self._or_ended(self._over.wait())
-        if self._failed is not None:
-            raise SourceError(f"can't be played: {self._failed}") from self._failed
+        self._raise_failure()
 
     def end(self) -> None:
         """The call is over: `run` raises CallEnded."""
@@ -95,7 +101,7 @@ class Player:
             if self._inline and not self._eof:
                 self._top_up(round(self._fade_out * self._rate))
             # Not longer than there is sound: it would be cut short.
-            self._fade_out = max(FADE_SECONDS, min(self._fade_out, len(self._buffer) / self._rate))
+            self._fade_out = max(RAMP_SECONDS, min(self._fade_out, len(self._buffer) / self._rate))
 
     def close(self) -> None:
         """Give the source back, what is buffered may still fade. Idempotent."""
@@ -109,10 +115,22 @@ class Player:
         rate = self._rate
         loop = asyncio.get_running_loop()
         read = loop.run_in_executor(self._readers, self._read, rate, round(READ_SECONDS * rate))
-        block = await self._or_ended(read)
+        try:
+            block = await self._or_ended(read)
+        except CallEnded:
+            raise
+        except Exception as exc:  # noqa: BLE001 (a plugin's source may raise anything; `run` raises it again)
+            self._failed, block = exc, None
         self._eof = self._eof or block is None
         if block is not None:
             self._buffer = np.concatenate((self._buffer, resampled(block, rate, self._rate)))
+
+    def _raise_failure(self) -> None:
+        if isinstance(self._failed, SourceError):
+            raise self._failed
+        if self._failed is not None:
+            why = str(self._failed) or type(self._failed).__name__
+            raise SourceError(f"can't be played: {why}") from self._failed
 
     async def _or_ended(self, what: Awaitable[T]) -> T:
         """The result of `what`; CallEnded if the call ends first (then a read may still be under way: it is let go)."""
@@ -128,6 +146,11 @@ class Player:
             await asyncio.gather(task, ended, return_exceptions=True)
 
     # --- the pacer's side ---
+
+    @property
+    def stopped(self) -> bool:
+        """It only fades."""
+        return self._fading is not None
 
     @property
     def finished(self) -> bool:
@@ -154,11 +177,10 @@ class Player:
 
     def _top_up(self, n: int) -> None:
         """Of an inline source, which may have nothing yet. What it raises is its player's, not the call's."""
-        assert self._reader is not None
         try:
-            self._reader.retune(self._rate)
+            reader = self._opened(self._rate)
             while len(self._buffer) < n:
-                block = self._reader.read()
+                block = reader.read()
                 self._eof = block is None
                 if block is None or not len(block):
                     return
@@ -182,65 +204,102 @@ class Player:
     # --- in a reader thread, or inline ---
 
     def _read(self, rate: int, wanted: int) -> Samples | None:
+        blocks: list[Samples] = []
         with self._lock:
-            if self._reader is None:
-                self._reader = AtRate(self._source.open(rate), rate)
-            self._reader.retune(rate)
-            blocks: list[Samples] = []
-            while sum(map(len, blocks)) < wanted and (block := self._reader.read()) is not None:
-                blocks.append(block)
+            if self._late_failure is not None:
+                raise self._late_failure
+            try:
+                reader = self._opened(rate)
+                while sum(map(len, blocks)) < wanted and (block := reader.read()) is not None:
+                    blocks.append(block)
+                    if not len(block):  # nothing yet
+                        break
+            except Exception as exc:
+                if not blocks:
+                    raise
+                self._late_failure = exc
         return np.concatenate(blocks) if blocks else None
+
+    def _opened(self, rate: int) -> AtRate:
+        if self._reader is None:
+            self._reader = AtRate(self._source.open(rate), rate)
+        self._reader.retune(rate)
+        return self._reader
 
     def _close(self) -> None:
         with self._lock:
             if self._reader is not None:
-                self._reader.close()
+                try:
+                    self._reader.close()
+                except Exception:
+                    logger.exception("a source that was played can't be closed")
 
 
 class Mixer:
     """All that a leg plays, summed to one stream of frames. Whoever sends asks it for 20 ms at a time."""
 
     def __init__(self, readers: Executor, rate: int) -> None:
-        self.muted = False
-        """Send silence in place of what plays; it goes on unheard."""
         self.rate = rate
         """Of the codec in use, or expected."""
         self._readers = readers
         self._players: list[Player] = []
+        self._others = Gate()
+        """What plays beside the one that plays alone."""
+        self._paused = False
         self._closed = False
 
     async def play(
         self, source: Source, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, alone: bool = False
     ) -> None:
-        """Returns when the last sample has left. Raises SourceError, CallEnded. Cancelling fades it out, at once or
-        over `fade_out` seconds. `gain` in dB."""
+        """Returns when the last sample has left: when the 20 ms are over that it is in. Cancelling fades it out, at
+        once or over `fade_out` seconds. `gain` in dB. Raises SourceError, CallEnded, MediaError if too many play."""
         if self._closed:
             raise CallEnded(reason="the audio is closed")
+        if len(self._players) >= MAX_PLAYERS:
+            raise MediaError(f"{MAX_PLAYERS} sounds play in this call already")
         player = Player(source, self._readers, gain=gain, fade_in=fade_in, fade_out=fade_out, alone=alone)
-        self._players = [*self._players[-MAX_PLAYERS:], player]
+        self._players = [*self._players, player]
         try:
             await player.open(self.rate)
             await player.run()
         finally:
             player.fade_out()
             player.close()
+            self._forget_stopped()
+
+    def pause(self, paused: bool) -> None:
+        """Nothing is sent (a hold): what plays waits, and what is stopped has been cut off already and does not fade
+        when the other side hears us again."""
+        self._paused = paused
+        self._forget_stopped()
+
+    def _forget_stopped(self) -> None:
+        if self._paused:
+            self._players = [p for p in self._players if not p.stopped]
 
     def pull(self, rate: int) -> Samples | None:
         """The next 20 ms at `rate`; None for silence."""
         n = round(FRAME_SECONDS * rate)
         self.rate = rate
-        if not self._players:
+        players = self._players
+        if not players:
             return None
-        if len(self._players) == 1 and not self.muted:
-            return self._only(self._players[0], n, rate)
-        alone = any(p.alone for p in self._players)
-        mixed = np.zeros(n, np.int32)
-        for player in self._players:
+        self._others.open = len(players) == 1 or not any(p.alone for p in players)
+        if len(players) == 1 and self._others.settled:
+            return self._only(players[0], n, rate)
+        alone = self._sum([p for p in players if p.alone], n, rate)
+        others = self._others.through(self._sum([p for p in players if not p.alone], n, rate), rate)
+        self._players = [p for p in players if not p.finished]
+        return others if alone is None else mixed(alone, [others])
+
+    def _sum(self, players: list[Player], n: int, rate: int) -> Samples | None:
+        if not players:
+            return None
+        total = np.zeros(n, np.int32)
+        for player in players:
             samples = player.pull(n, rate)
-            if (player.alone or not alone) and not self.muted:
-                mixed[: len(samples)] += samples
-        self._players = [p for p in self._players if not p.finished]
-        return np.clip(mixed, -32768, 32767).astype(np.int16)
+            total[: len(samples)] += samples
+        return np.clip(total, -32768, 32767).astype(np.int16)
 
     def _only(self, player: Player, n: int, rate: int) -> Samples | None:
         """What most calls do most of the time: one thing plays, and nothing has to be mixed."""

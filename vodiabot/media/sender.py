@@ -8,12 +8,12 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import rtp
 from .audio import FRAME_SECONDS, Samples, silence
 from .codecs import Codec
-from .telephone_event import Outgoing, build_event, packets_of
+from .telephone_event import MAX_DURATION, Outgoing, build_event, packets_of
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Sender:
         self._press: Press | None = None
         self._event: Iterator[Outgoing | None] = iter(())
         self._event_timestamp = 0
+        self._press_clock = 8000
+        """Units a second of the durations of the press that is on its way."""
         self.use(payload_type, codec)
 
     def use(self, payload_type: int, codec: Codec) -> None:
@@ -72,6 +74,16 @@ class Sender:
             raise ValueError("telephone-events were not negotiated")
         self._presses.append(press)
 
+    def withdraw(self, press: Press) -> None:
+        """Nobody wants it any more: it is not sent if it has not begun. One that has begun is sent to its end."""
+        if press in self._presses:
+            self._presses.remove(press)
+
+    @property
+    def dialling(self) -> bool:
+        """What was made last was a digit or the pause after it, and not what plays."""
+        return self._press is not None
+
     def release(self) -> None:
         """Send no more digits: those that have not begun are told so; the one that is on its way counts as sent."""
         waiting, self._presses = self._presses, deque()
@@ -93,7 +105,8 @@ class Sender:
         if self._press is not None or self._presses:
             if (event := self._next_event()) is not None:
                 return event
-            samples = None  # between digits what plays is silent, too
+            if self._press is not None:
+                samples = None  # between digits what plays is silent, too
         payload = self._encoder.encode(self._silence if samples is None else samples)
         marker, self._pause = self._pause, False
         return self._built(self._payload_type, marker, self._timestamp, payload)
@@ -113,7 +126,7 @@ class Sender:
             return None
         self._press = self._presses.popleft()
         block = round(FRAME_SECONDS * self._event_clock)
-        now = self._press
+        now, self._press_clock = self._press, self._event_clock
         self._event = packets_of(now.digit, now.duration, now.gap, block, self._event_clock)
         return self._next_event()
 
@@ -121,7 +134,11 @@ class Sender:
         assert self._event_type is not None
         if step.first:
             self._event_timestamp = self._timestamp
-        return self._built(self._event_type, step.first, self._event_timestamp, build_event(step.event))
+        event = step.event
+        if self._press_clock != self._event_clock:  # another codec since it began
+            units = event.duration * self._event_clock // self._press_clock
+            event = replace(event, duration=min(units, MAX_DURATION))
+        return self._built(self._event_type, step.first, self._event_timestamp, build_event(event))
 
     def _built(self, payload_type: int, marker: bool, timestamp: int, payload: bytes) -> bytes:
         data = rtp.build(payload_type, marker, self._sequence, timestamp, self.ssrc, payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from .receiver import Payloads, Receiver
 from .sender import Press, Sender
 from .telephone_event import EventReceiver
 from .wire import Wire
+
+logger = logging.getLogger(__name__)
 
 CNAME = "vodiabot"
 """Names the source in RTCP; nothing about the machine (RFC 7022)."""
@@ -103,11 +106,15 @@ class Stream:
 
     def close(self) -> None:
         """Say goodbye and let go of the wire. Idempotent."""
-        if not self._closed:
-            self._closed = True
+        if self._closed:
+            return
+        self._closed = True
+        try:
             self._wire.send_rtcp(self._report() + rtcp.goodbye(self._sender.ssrc))
-            self._wire.stop()
-            self._sender.release()
+        except Exception:  # it may be what made the call fail
+            logger.exception("no goodbye was sent")
+        self._wire.stop()
+        self._sender.release()
 
     # --- the pacer's side -----------------------------------------------------------------------------------------
 
@@ -117,7 +124,7 @@ class Stream:
             rate = self._sender.codec.rate
             samples = owner.pull(rate)
             self._packet = self._wire.protected(self._sender.packet(samples))
-            owner.sent(samples, rate, now)
+            owner.sent(None if self._sender.dialling else samples, rate, now)
         else:
             self._sender.skip()
 
@@ -185,8 +192,12 @@ class Stream:
         return self._negotiated.event_type is not None
 
     def press(self, press: Press) -> None:
-        """Queue a digit; its `done` is set when its gap is over."""
+        """Queue a digit; its `done` is called when its gap is over."""
         self._sender.press(press)
+
+    def withdraw(self, press: Press) -> None:
+        """See `Sender.withdraw`."""
+        self._sender.withdraw(press)
 
     # --- counters -------------------------------------------------------------------------------------------------
 

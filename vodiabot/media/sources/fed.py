@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 
 import numpy as np
 
 from ...errors import UsageError
 from ..audio import FRAMES_A_SECOND, NOTHING, Blocks, Samples, silence
+from ..waiting import Waiting
 from .base import Reader
 
 
@@ -29,32 +29,34 @@ class Feed:
         self.rate = rate
         self._limit = round(seconds * rate)
         self._lock = threading.Lock()
-        self._blocks: deque[Samples] = deque()
-        self._held = 0
+        self._waiting = Waiting(rate)
         self._ended = False
 
     @property
     def seconds(self) -> float:
         """Seconds of sound that wait."""
-        return self._held / self.rate
+        return self._waiting.held / self.rate
 
     def put(self, samples: bytes) -> bool:
         """Mono, int16 in native byte order. False: it is full (or has ended) and nothing was taken. Does not block."""
         if len(samples) % 2:
             raise UsageError("a feed takes samples of two bytes each, so half a sample is too much")
-        block = np.frombuffer(samples, np.int16)
+        block = np.frombuffer(samples, np.int16) if samples else NOTHING
         with self._lock:
-            if self._ended or self._held >= self._limit:
+            if self._ended or self._waiting.held >= self._limit:
                 return False
-            self._blocks.append(block)
-            self._held += len(block)
+            self._waiting.put(block)
             return True
 
     def clear(self) -> None:
-        """Drop what waits."""
+        """Drop what waits; what is heard just now fades within 5 ms."""
         with self._lock:
-            self._blocks.clear()
-            self._held = 0
+            self._waiting.clear()
+
+    def drop(self) -> None:
+        """Drop what waits: nobody will hear it."""
+        with self._lock:
+            self._waiting.drop()
 
     def end(self) -> None:
         """No more will come: it is over when what waits has been played. Idempotent."""
@@ -67,17 +69,10 @@ class Feed:
     def take(self, n: int) -> Samples | None:
         """Up to `n` samples; None at the end."""
         with self._lock:
-            if self._ended and not self._held:
+            if self._ended and not self._waiting.held:
                 return None
-            blocks = []
-            while self._blocks and n > 0:
-                first = self._blocks.popleft()
-                if len(first) > n:
-                    self._blocks.appendleft(first[n:])
-                blocks.append(first[:n])
-                n -= len(blocks[-1])
-                self._held -= len(blocks[-1])
-        return np.concatenate(blocks) if blocks else NOTHING
+            block = self._waiting.take(n)
+        return NOTHING if block is None else block
 
 
 class _FeedReader:
@@ -91,9 +86,10 @@ class _FeedReader:
         n = self._feed.rate // FRAMES_A_SECOND
         block = self._feed.take(n)
         if block is None or not len(block):
-            return block
+            rest = self._blocks.rest()
+            return block if rest is None else rest
         whole = block if len(block) == n else np.concatenate((block, silence(n - len(block))))
         return self._blocks.to(self.rate, whole, self._feed.rate)
 
     def close(self) -> None:
-        self._feed.clear()
+        self._feed.drop()
