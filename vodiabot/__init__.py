@@ -27,6 +27,7 @@ from .errors import (
     UsageError,
     VodiabotError,
 )
+from .http_routes import BadRequest, Request, Response
 from .plugins import hookimpl
 from .ports import Recording
 from .schedules import Job
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncioCancelled",
+    "BadRequest",
     "Bot",
     "Busy",
     "Call",
@@ -58,6 +60,8 @@ __all__ = [
     "Phone",
     "Recording",
     "Rejected",
+    "Request",
+    "Response",
     "SourceError",
     "SpeechUnavailable",
     "Store",

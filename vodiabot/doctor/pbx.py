@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -234,4 +235,4 @@ def _reason(exc: BaseException) -> str:
     cause: Any = exc.__cause__ or exc
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[-1]
-    return str(getattr(cause, "strerror", None) or cause)
+    return os.strerror(cause.errno) if getattr(cause, "errno", None) else str(cause)
