@@ -197,8 +197,7 @@ class Readings(Collector):
         )
         yield _gauges("plugin_queue_length", "Events that wait for it", label, {s.name: s.queued for s in states})
         for name, doc in PLUGIN_COUNTERS.items():
-            if all(hasattr(s, name) for s in states):
-                yield _counters(f"plugin_{name}", doc, label, {s.name: getattr(s, name) for s in states})
+            yield _counters(f"plugin_{name}", doc, label, {s.name: getattr(s, name) for s in states})
 
     def _of_the_log(self) -> Iterator[Metric]:
         yield _counters("log_lines", "Lines of the log", ("level",), logs.lines_written())

@@ -110,6 +110,8 @@ async def test_calls_are_counted_without_numbers_and_ids(tmp_path: Path) -> None
     assert (after["vodiabot_frames_received_total", "45"], after["vodiabot_frames_sent_total", "45"]) == frames
     assert after["vodiabot_plugin_up", "author"] == 1
     assert after["vodiabot_plugin_failures_total", "author"] == 0
+    assert after["vodiabot_plugin_hook_calls_total", "author"] == 1  # bot_started
+    assert after["vodiabot_blocked_seconds_total",] == 0
     assert after["process_open_fds",] > 0
     assert call.id not in text
     assert '"600"' not in text

@@ -11,7 +11,9 @@ import httpx
 import pytest
 import structlog
 import trio
+import trio.testing
 
+from tests.plugins.kit import as_plugin
 from tests.test_plugin_bot import Author, engine, running
 from vodiabot import Bot, hookimpl
 from vodiabot.config.model import Secret
@@ -328,3 +330,29 @@ def test_a_route_that_can_t_be_one(path: str, handler: Any, options: dict[str, A
 def test_an_answer_that_can_t_be_one(status: int, headers: dict[str, str]) -> None:
     with pytest.raises(UsageError):
         Response(status, "", headers)
+
+
+# --- a reload --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_plugin_that_is_loaded_again_has_its_new_routes_and_counts_on(tmp_path: Path) -> None:
+    def version(text: str, path: str) -> Routed:
+        def declare(bot: Bot) -> None:
+            visits = bot.counter("visits", "Requests")
+
+            @bot.http.get(path)
+            async def handler(request: Request) -> str:
+                visits.inc()
+                return text
+
+        return Routed(declare)
+
+    async with served(tmp_path, version("old", "/a")) as (bot, client):
+        assert (await client.get("/plugin/author/a")).text == "old"
+        await bot.host.replace([as_plugin(version("new", "/b"), name="author")])
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert (await client.get("/plugin/author/a")).status_code == 404
+        assert (await client.get("/plugin/author/b")).text == "new"
+        assert bot.metrics.registry.get_sample_value("vodiabot_plugin_author_visits_total") == 2
+        await bot.host.replace([])
+        assert (await client.get("/plugin/author/b")).status_code == 404

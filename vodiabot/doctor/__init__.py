@@ -1,5 +1,5 @@
-"""`vodiabot doctor`: what is wrong, and what to do. Each check stands alone, has a time limit of its own, and tells what
-it found in a line; one that fails hides no other."""
+"""`vodiabot doctor`: what is wrong, and what to do. Each check stands alone, has a time limit of its own, and tells
+what it found in a line; one that fails hides no other."""
 
 from .findings import Check, Finding, examine
 from .machine import machine_checks

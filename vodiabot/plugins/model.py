@@ -93,6 +93,8 @@ class PluginState:
     """Events of state that it has missed, being behind."""
     coalesced: int = 0
     """Events of state that newer ones about the same have replaced, as it was behind."""
+    hook_calls: int = 0
+    """Hooks that were called, `answer_call` not counted."""
     failures: int = 0
     """Hooks, handlers and background work that raised."""
     timeouts: int = 0

@@ -50,6 +50,7 @@ class Runner:
         self._closed = trio.Event()
         self._retired = trio.Event()
         self._let_go = trio.Event()
+        self._hook_calls = 0
         self._calls = 0
         self._no_calls = trio.Event()
         self._no_calls.set()
@@ -83,6 +84,7 @@ class Runner:
             queued=len(self._mailbox),
             skipped=skipped + self._mailbox.skipped,
             coalesced=coalesced + self._mailbox.coalesced,
+            hook_calls=self._hook_calls,
             failures=self.conduct.failures,
             timeouts=self.conduct.timeouts,
             recent_errors=self.conduct.recent_errors if self._started.is_set() else 0,
@@ -254,6 +256,7 @@ class Runner:
             self._behind = 0
 
     async def _deliver(self, post: Post) -> None:
+        self._hook_calls += 1
         if post.started is not None:
             post.started.set()
         event = post.arguments.get("event", post.arguments.get("frame"))
