@@ -210,6 +210,18 @@ async def test_what_comes_during_the_setup_waits(autojump_clock: Any) -> None:
     assert living.heard == ["early"]
 
 
+async def test_the_host_ends_in_the_middle_of_a_setup_at_once(autojump_clock: Any) -> None:
+    before = trio.lowlevel.current_statistics().tasks_living
+    living = LivingPlugin(setup=50)
+    host = PluginHost([as_plugin(living)], hook_timeout=100)
+    with trio.move_on_after(1) as scope:
+        await host.run()
+    assert scope.cancelled_caught
+    assert trio.current_time() == pytest.approx(scope.deadline)
+    assert living.told == []
+    assert trio.lowlevel.current_statistics().tasks_living == before
+
+
 # --- at load ------------------------------------------------------------------------------------------------
 
 

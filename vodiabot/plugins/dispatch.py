@@ -69,16 +69,21 @@ class PluginHost:
         """
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            try:
-                await self._start(list(self._runners.values()))
-                self._check_critical()
-                self._running = True
-                task_status.started()
-                await trio.sleep_forever()
-            finally:
-                self._nursery, self._running = None, False
-                for runner in (*self._runners.values(), *self._former):
-                    runner.close()
+            await nursery.start(self._close_at_the_end)
+            await self._start(list(self._runners.values()))
+            self._check_critical()
+            self._running = True
+            task_status.started()
+
+    async def _close_at_the_end(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """A task of its own, as who waits for a setup does not hear of a cancellation before the setup is over."""
+        try:
+            task_status.started()
+            await trio.sleep_forever()
+        finally:
+            self._nursery, self._running = None, False
+            for runner in (*self._runners.values(), *self._former):
+                runner.close()
 
     async def _start(self, runners: Sequence[Runner]) -> None:
         """Side by side: one whose setup takes long is waited for, up to its time limit."""
