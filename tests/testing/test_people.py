@@ -48,7 +48,7 @@ async def test_what_is_expected_may_be_a_path_or_a_pattern(pbx: Exchange) -> Non
     await caller.hears(Path("plugins/chime.wav"))
     await caller.hears(tone(440))
     await caller.hears(re.compile("ch.*wav"))
-    with pytest.raises(Unexpected, match="heard a tone of 440 Hz at .* expected a tone of 441 Hz"):
+    with pytest.raises(Unexpected, match=r"heard a tone of 440 Hz at .* expected a tone of 441 Hz"):
         await caller.hears(tone(441))
 
 
@@ -237,5 +237,5 @@ async def test_silence_is_silence(pbx: Exchange) -> None:
     await caller.hears_nothing(7)
     assert trio.current_time() == began + 7
     await caller.presses("1")
-    with pytest.raises(Unexpected, match="heard a tone of 440 Hz at 8.0 s, expected nothing"):
+    with pytest.raises(Unexpected, match=r"heard a tone of 440 Hz at 8\.0 s, expected nothing"):
         await caller.hears_nothing()

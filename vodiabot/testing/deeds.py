@@ -6,27 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from ..sim.core.frames import number_of
-from ..sim.core.model import Leg, Side
 from .sounds import Sound, name_of, text_of
 from .story import Deed, Deeds, Story
 
 DIGITS_TOGETHER = 0.5
 """Seconds between two digits that count as one deed."""
 
-LegOf = Callable[[str], Leg | None]
-
 
 class Watcher:
-    """Writes down what the bot does, in `did` and in the story."""
+    """Writes down what the bot does, in `did` and in the story. Pure: it knows frames and sounds, and no PBX."""
 
-    def __init__(self, story: Story, leg_of: LegOf) -> None:
-        """`leg_of`: the model's leg by its name or call-id."""
+    def __init__(self, story: Story) -> None:
         self.did = Deeds()
         self._story = story
-        self._leg_of = leg_of
         self._numbers: dict[str, str] = {}
         """Call-id → the other side, as it was when the call began."""
-        self._answered: set[str] = set()
+        self._placed: list[str] = []
+        """Call-ids of the bot's own calls that are not answered yet."""
+        self._offered: set[str] = set()
+        self._ended: set[str] = set()
         self._held: set[str] = set()
         self._pressed: tuple[str, str, float] = ("", "", 0.0)
 
@@ -34,7 +32,23 @@ class Watcher:
         self._story.tell(f"the bot {text}")
         self.did.append(Deed.done(text, self._story.clock()))
 
+    def number(self, call_id: str) -> str:
+        """Who was at the other side when the call began."""
+        return self._numbers.get(call_id, "nobody")
+
     # --- frames ------------------------------------------------------------------------------------------------------
+
+    def told(self, frame: dict[str, Any]) -> None:
+        """One to the bot."""
+        call_id = str(frame.get("callid") or "")
+        if "invitesdp" in frame:
+            self._offered.add(call_id)
+            self._numbers[call_id] = number_of(str(frame.get("from-number") or frame.get("from") or ""))
+        elif "bye" in frame or "cancel" in frame or int(frame.get("code") or 0) >= 400:
+            self._ended.add(call_id)
+        elif "sdp" in frame and call_id not in self._numbers and self._placed:
+            self._numbers[call_id] = self._numbers[self._placed[-1]]  # the PBX has renamed the call
+            self._placed.append(call_id)
 
     def frame(self, frame: dict[str, Any]) -> None:
         """One of the bot's, before the PBX acts on it."""
@@ -42,35 +56,28 @@ class Watcher:
         if doing is not None:
             doing(self, frame, str(frame.get("callid") or frame.get("id") or ""))
 
-    def number(self, call_id: str) -> str:
-        """Who was at the other side when the call began."""
-        if call_id not in self._numbers:
-            leg = self._leg_of(call_id)
-            if leg is None:
-                return "nobody"
-            call = leg.call
-            self._numbers[call_id] = call.to_number if leg.side is Side.CALLER else call.from_number
-        return self._numbers[call_id]
-
     def _places(self, frame: dict[str, Any], call_id: str) -> None:
         self._numbers[call_id] = number_of(str(frame.get("to", "")))
+        self._placed.append(call_id)
         self._do(f"calls {self._numbers[call_id]}")
 
     def _accepts(self, frame: dict[str, Any], call_id: str) -> None:
-        leg = self._leg_of(call_id)
-        if leg is None or leg.side is Side.CALLER or leg.id in self._answered:
-            return  # an answer to an offer of the PBX's
-        self._answered.add(leg.id)
-        self._do(f"answers {self.number(call_id)}")
+        if call_id in self._offered:  # else it answers an offer of the PBX's in a call
+            self._offered.discard(call_id)
+            self._do(f"answers {self.number(call_id)}")
+
+    def _is_answered(self, frame: dict[str, Any], call_id: str) -> None:
+        number = self.number(call_id)
+        self._placed = [one for one in self._placed if self.number(one) != number]
 
     def _refuses(self, frame: dict[str, Any], call_id: str) -> None:
         self._do(f"rejects {self.number(call_id)} with {frame.get('code', 486)}")
 
     def _hangs_up(self, frame: dict[str, Any], call_id: str) -> None:
-        leg = self._leg_of(call_id)
-        if leg is None or leg.ended:
+        if call_id in self._ended:
             return
-        given_up = leg.side is Side.CALLER and leg.call.connect is None
+        self._ended.add(call_id)
+        given_up = call_id in self._placed
         self._do(f"gives up calling {self.number(call_id)}" if given_up else f"hangs up on {self.number(call_id)}")
 
     def _holds(self, frame: dict[str, Any], call_id: str) -> None:
@@ -110,19 +117,18 @@ class Watcher:
 
     # --- audio -------------------------------------------------------------------------------------------------------
 
-    def sound(self, leg: str, sound: Sound) -> None:
-        """One of the bot's begins or ends at a leg of the PBX."""
+    def sound(self, number: str, sound: Sound) -> None:
+        """One of the bot's begins or ends."""
         if sound.ended is not None:
             if not sound.whole:
                 self._story.tell(f"the bot stops {sound.name} after {sound.ended - sound.began:.1f} s")
             return
-        number = self.number_of_leg(leg)
         text = text_of(sound.what)
         self._do(f"says '{text}' to {number}" if text else f"plays {name_of(sound.what)} to {number}")
 
-    def digit(self, leg: str, digit: str) -> None:
+    def digit(self, number: str, digit: str) -> None:
         """The bot presses a key; those that follow one another at once are one deed."""
-        number, now = self.number_of_leg(leg), self._story.clock()
+        now = self._story.clock()
         pressed, to, at = self._pressed
         goes_on = to == number and now - at <= DIGITS_TOGETHER and self.did and self.did[-1].startswith("presses")
         self._pressed = (pressed + digit if goes_on else digit, number, now)
@@ -137,15 +143,11 @@ class Watcher:
         """A recording of the bot's own begins."""
         self._do(f"records {number}")
 
-    def number_of_leg(self, name: str) -> str:
-        """By the leg's name in the model."""
-        leg = self._leg_of(name)
-        return "nobody" if leg is None else self.number(leg.call_id)
-
 
 _DOINGS: dict[str, Callable[[Watcher, dict[str, Any], str], None]] = {
     "sdp-packet": Watcher._places,
     "sdp-200ok": Watcher._accepts,
+    "sip-ack": Watcher._is_answered,
     "sip-busy": Watcher._refuses,
     "sip-bye": Watcher._hangs_up,
     "wrtc-hold": Watcher._holds,

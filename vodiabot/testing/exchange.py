@@ -33,14 +33,15 @@ class Exchange:
         self.virtual = VirtualPbx(config, Wire(), model=self.model)
         """Its shell: sockets in memory, frames, levers."""
         self.bots = users
-        self.watcher = Watcher(self.story, self.model.leg)
+        self.watcher = Watcher(self.story)
         self.people: list[Person] = []
         self._began = 0.0
         self._news = trio.Event()
         self.virtual.on_change.append(self.news)
         self.virtual.on_frame.append(self._bot_says)
         self.virtual.on_sound.append(self._bot_sounds)
-        self.virtual.on_digit.append(self.watcher.digit)
+        self.virtual.on_told.append(self.watcher.told)
+        self.virtual.on_digit.append(self._bot_presses)
 
     def begin(self) -> None:
         """The story begins now."""
@@ -144,11 +145,19 @@ class Exchange:
         self.watcher.frame(frame)
 
     def _bot_sounds(self, leg: str, sound: Sound) -> None:
-        self.watcher.sound(leg, sound)
+        self.watcher.sound(self._number(leg), sound)
         listener = self.listener(leg)
         if listener is not None:
             listener.hear(sound)
         self.news()
+
+    def _bot_presses(self, leg: str, digit: str) -> None:
+        self.watcher.digit(self._number(leg), digit)
+
+    def _number(self, leg: str) -> str:
+        """Who is at the other side of a leg of the bot's."""
+        found = self.model.leg(leg)
+        return "nobody" if found is None else self.watcher.number(found.call_id)
 
     def listener(self, leg: str) -> Person | None:
         """Whose phone plays what a leg says now."""

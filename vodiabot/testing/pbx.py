@@ -41,6 +41,8 @@ class VirtualPbx:
         """False: the whole PBX does not answer."""
         self.on_frame: list[Callable[[str, dict[str, Any]], None]] = []
         """Told each frame of a client before it is acted on, with the name of its socket."""
+        self.on_told: list[Callable[[dict[str, Any]], None]] = []
+        """Told each frame to a client."""
         self.on_sound: list[Callable[[str, Sound], None]] = []
         """Told when something that a client plays begins and ends, with the leg's name in the model."""
         self.on_digit: list[Callable[[str, str], None]] = []
@@ -154,6 +156,8 @@ class VirtualPbx:
 
     def _send(self, name: str, frame: dict[str, Any]) -> None:
         self.sent.append((name, frame))
+        for told in self.on_told:
+            told(frame)
         put = self._sockets.get(name)
         if put is not None:
             put.send_nowait(json.dumps(frame))

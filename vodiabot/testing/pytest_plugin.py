@@ -122,7 +122,7 @@ def _in_world(
     async def within(**fixtures: Any) -> None:
         try:
             await world.run(functools.partial(test, **fixtures))
-        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as exc:
+        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as exc:  # noqa: BLE001 - raised later
             raised.append(exc)
 
     if item.get_closest_marker("trio") is not None and any(map(item.config.pluginmanager.hasplugin, PYTEST_TRIO)):

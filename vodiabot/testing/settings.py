@@ -74,10 +74,10 @@ def prepare(author: Author) -> Prepared:
 
 
 def _document(author: Author) -> tuple[dict[str, Any], Source]:
-    settings, file = author.settings, author.file
-    if isinstance(settings, Path):
-        settings, file = text_of(settings), settings
-    doc, lines = document_of(settings, str(file)) if isinstance(settings, str) else (dict(settings or {}), {})
+    told, file = author.settings, author.file
+    if isinstance(told, Path):
+        file, told = told, text_of(told)
+    doc, lines = document_of(told, str(file)) if isinstance(told, str) else (dict(told or {}), {})
     return doc, Source(str(file), file.absolute().parent, os.environ, lines)
 
 

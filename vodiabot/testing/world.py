@@ -110,7 +110,7 @@ class World:
     def __init__(
         self, prepared: Prepared, *, start: datetime = BEGINNING, seed: int = 0, speaks: bool = True
     ) -> None:
-        """`start`: the time on the wall when it begins. `seed`: of the PBX's ids. `speaks`: there is a speech provider."""
+        """`start`: the time on the wall at first. `seed`: of the PBX's ids. `speaks`: there is a speech provider."""
         self.prepared = prepared
         self._speech = speech if speaks else nullcontext
         epoch = start.timestamp()
