@@ -130,6 +130,28 @@ async def test_the_host_ends_while_a_former_one_has_a_call(autojump_clock: Any) 
         hang_up.set()
 
 
+async def test_the_host_ends_in_the_middle_of_a_replacement(autojump_clock: Any) -> None:
+    told, (old, new) = generations("old", "new", slow=2.0)
+    before = trio.lowlevel.current_statistics().tasks_living
+    with trio.fail_after(10):
+        async with trio.open_nursery() as outside:
+            async with running(old) as host:
+                outside.start_soon(host.replace, [new])
+                await trio.sleep(1)
+    assert told == ["old up", "old stopping", "old down"], "the new one was never set up"
+    assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+async def test_a_replacement_that_is_cancelled_is_carried_through(autojump_clock: Any) -> None:
+    told, (old, new) = generations("old", "new", slow=2.0)
+    async with running(old) as host:
+        with trio.move_on_after(1):
+            await host.replace([new])
+        await trio.sleep(5)
+        assert told[-1] == "new started"
+        assert host.states()[0].state == "running"
+
+
 async def test_one_that_sits_in_quarantine_is_replaced_at_once(autojump_clock: Any) -> None:
     class Broken:
         @asynccontextmanager

@@ -112,7 +112,7 @@ class PluginHost:
         after the ones they replace were torn down. Nothing is lost between the two: events wait. Calls of a former one
         go on, and it stays set up for them.
 
-        Raises NotAllowed if the host does not run.
+        Carried through if cancelled. Raises NotAllowed if the host does not run.
         """
         if not self._running:
             raise NotAllowed("the bot is not running")
@@ -123,10 +123,12 @@ class PluginHost:
             runner.begin()
         self._install({p.name: kept.get(p.name) or fresh[p.name] for p in plugins})
         self._former |= set(former)
-        async with trio.open_nursery() as nursery:
-            for runner in former:
-                nursery.start_soon(runner.retire)
-        await self._start(list(fresh.values()))
+        with trio.CancelScope(shield=True):  # it is bounded, and half of it would leave plugins that nobody started
+            async with trio.open_nursery() as nursery:
+                for runner in former:
+                    nursery.start_soon(runner.retire)
+            if self._nursery is not None:
+                await self._start(list(fresh.values()))
 
     def hold_to(self, hook_timeout: float, error_budget: int, error_window: float) -> None:
         """Other limits, from now on, for all plugins."""
