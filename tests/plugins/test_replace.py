@@ -134,10 +134,9 @@ async def test_the_host_ends_in_the_middle_of_a_replacement(autojump_clock: Any)
     told, (old, new) = generations("old", "new", slow=2.0)
     before = trio.lowlevel.current_statistics().tasks_living
     with trio.fail_after(10):
-        async with trio.open_nursery() as outside:
-            async with running(old) as host:
-                outside.start_soon(host.replace, [new])
-                await trio.sleep(1)
+        async with trio.open_nursery() as outside, running(old) as host:
+            outside.start_soon(host.replace, [new])
+            await trio.sleep(1)
     assert told == ["old up", "old stopping", "old down"], "the new one was never set up"
     assert trio.lowlevel.current_statistics().tasks_living == before
 
