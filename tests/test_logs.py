@@ -10,13 +10,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+import trio
+import trio.testing
 
-from vodiabot import logs
+from tests.test_plugin_bot import Author, running
+from vodiabot import Bot, Call, logs
 from vodiabot.log_writer import LineWriter
+from vodiabot.testing import media
+from vodiabot.testing.media import VirtualLeg
+from vodiabot.verbs.common import log_context
 
 
 class Terminal(io.StringIO):
@@ -138,6 +145,35 @@ def test_lines_are_counted_by_level(set_up: Any) -> None:
     structlog.get_logger().debug("not written")
     assert logs.lines_written() == {"info": 1, "error": 2}
     assert logs.lines_lost() == 0
+
+
+async def test_lines_within_a_running_bot_name_plugin_call_and_extension(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, set_up: Any
+) -> None:
+    set_up(stream=(out := io.StringIO()), context=log_context)
+    ids: list[str] = []
+
+    async def handler(call: Call, bot: Bot, log: Any) -> None:
+        ids.append(call.id)
+        logging.getLogger("a.library").warning("of a plugin")
+        await call.answer()
+
+    class Talking(VirtualLeg):
+        async def make_answer(self, generation: int, offer: str) -> str:
+            logging.getLogger("vodiabot.media").info("of the engine")
+            return await super().make_answer(generation, offer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(media, "VirtualLeg", Talking)
+        async with running(tmp_path, Author(handler)) as (_, pbx):
+            phone = pbx.pbx.phone("46")
+            pbx.lever(phone.plug_in)
+            pbx.lever(lambda now: phone.dial(now, "45"))
+            await trio.sleep(5)
+    lines = {line["event"]: line for line in told(out)}
+    of_plugin, of_engine = lines["of a plugin"], lines["of the engine"]
+    assert [of_plugin.get(key) for key in ("plugin", "call", "extension")] == ["author", ids[0], "45"]
+    assert [of_engine.get(key) for key in ("plugin", "call", "extension")] == [None, ids[0], "45"]
 
 
 # --- a reader that does not read -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ So the process wakes once for all calls, not for each packet. What leaves comes 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from math import ceil
 from typing import Protocol
@@ -52,6 +53,7 @@ class Pacer:
         self._streams: list[Paced] = []
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._nobodys = contextvars.Context()
 
     def add(self, stream: Paced) -> None:
         """From the next 20 ms on. Idempotent."""
@@ -71,7 +73,8 @@ class Pacer:
     def _again(self) -> None:
         if self._timer is not None:
             self._timer.cancel()  # of a stream that came when the last one had left in this very tick
-        self._timer = asyncio.get_running_loop().call_at(self._due, self._tick)
+        # not in the context of the call that happened to come first: log lines would name it for the others
+        self._timer = asyncio.get_running_loop().call_at(self._due, self._tick, context=self._nobodys)
 
     def _tick(self) -> None:
         now = asyncio.get_running_loop().time()
