@@ -80,7 +80,7 @@ class Exchange:
 
     def person(self, number: str, name: str = "", *, outside: bool | None = None) -> Person:
         """As `phone`, with one that nobody picks up by itself. `outside` None: if the number is unknown."""
-        if outside is False or (outside is None and self._is_extension(number)):
+        if outside is False or (outside is None and self.is_extension(number)):
             self.model.add_extension(number, name)
         else:
             self.model.add_outside(number, name)
@@ -89,7 +89,8 @@ class Exchange:
         self.virtual.lever(person.phone.plug_in)
         return person
 
-    def _is_extension(self, number: str) -> bool:
+    def is_extension(self, number: str) -> bool:
+        """Whether it is one of the domain."""
         return self.model.knows(number) and number not in self.model.outside
 
     # --- the operator ------------------------------------------------------------------------------------------------
@@ -133,6 +134,10 @@ class Exchange:
             return
         raise self.wrong(otherwise())
 
+    def since(self, time: float) -> float:
+        """Seconds of the story, for a `trio.current_time`."""
+        return time - self._began
+
     def wrong(self, what: str) -> Unexpected:
         """To be raised."""
         return Unexpected(what, self.story)
@@ -148,7 +153,7 @@ class Exchange:
         self.watcher.sound(self._number(leg), sound)
         listener = self.listener(leg)
         if listener is not None:
-            listener.hear(sound)
+            listener.hearing.hear(sound)
         self.news()
 
     def _bot_presses(self, leg: str, digit: str) -> None:

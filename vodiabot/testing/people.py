@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from ..sim.core.effects import Effect, Music
+from .hearing import Hearing
 from .model import KitPhone
-from .sounds import Sound, Spoken, fits, name_of
+from .sounds import Sound, Spoken
 
 if TYPE_CHECKING:
     from .exchange import Exchange
@@ -29,16 +30,13 @@ class Person:
         self.name = name
         self.phone = phone
         """The model's."""
-        self.heard: list[Sound] = []
-        """All that was heard, oldest first."""
         self.read: list[str] = []
         """Text messages that came."""
         self._pbx = pbx
-        self._noticed = 0
-        """So many sounds were expected, or passed over."""
         self._told = 0
         """So many text messages were expected."""
         self._called = False
+        self.hearing = Hearing(pbx, self.who, since=pbx.since)
         phone.on_frame = self._is_told
 
     def __repr__(self) -> str:
@@ -56,6 +54,11 @@ class Person:
     def state(self) -> str:
         """unplugged, idle, ringing, calling, up, holding."""
         return self.phone.state
+
+    @property
+    def heard(self) -> list[Sound]:
+        """All that was heard, oldest first."""
+        return self.hearing.heard
 
     @property
     def digits(self) -> str:
@@ -193,53 +196,18 @@ class Person:
         a tone. `whole`: returns when it was heard to its end; else as soon as it begins. What was heard before is
         expected first, in order; silence, and the last sound over and over again, are passed over.
         """
-        await self._pbx.until(
-            lambda: self._next(what) is not None or self._has_called,
-            within,
-            lambda: f"{self.who} heard nothing{' more' * bool(self._noticed)} within {within:g} s, "
-            f"expected {name_of(what)}",
+        return await self.hearing.hears(
+            what, within=within, whole=whole, is_over=lambda: self._has_called, why=self._end_of_call
         )
-        sound = self._next(what)
-        if sound is None:
-            raise self._pbx.wrong(f"{self.who} expected {name_of(what)}, but {self._end_of_call()}")
-        began = self._at(sound.began)
-        if not fits(what, sound.what):
-            raise self._pbx.wrong(f"{self.who} heard {sound.name} at {began:.1f} s, expected {name_of(what)}")
-        self._noticed = self.heard.index(sound) + 1
-        if whole:
-            await self._until_heard(sound)
-        return sound
 
     @property
     def _has_called(self) -> bool:
         """Its call is over, and it was its own: nobody will call back."""
         return self.phone.leg is None and self._called
 
-    def _next(self, wanted: Any) -> Sound | None:
-        """The first sound that was not expected yet."""
-        last = self.heard[self._noticed - 1].what if self._noticed else None
-        for sound in self.heard[self._noticed :]:
-            again = last is not None and sound.what == last and not fits(wanted, sound.what)
-            if not again and name_of(sound.what) != "silence":
-                return sound
-        return None
-
-    async def _until_heard(self, sound: Sound) -> None:
-        patience = sound.duration + 1.0
-        await self._pbx.until(
-            lambda: sound.ended is not None, patience, lambda: f"{sound.name} did not end within {patience:g} s"
-        )
-        if not sound.whole and sound.ended is not None:
-            heard = sound.ended - sound.began
-            raise self._pbx.wrong(f"{self.who} heard only {heard:.1f} s of the {sound.duration:.1f} s of {sound.name}")
-
     async def hears_nothing(self, seconds: float = 5.0) -> None:
         """For so long, nothing new is heard."""
-        known = len(self.heard)
-        with trio.move_on_after(seconds):
-            await self._pbx.until(lambda: len(self.heard) > known, seconds + 1, lambda: "")
-            sound = self.heard[known]
-            raise self._pbx.wrong(f"{self.who} heard {sound.name} at {self._at(sound.began):.1f} s, expected nothing")
+        await self.hearing.hears_nothing(seconds)
 
     async def presses(self, digits: str) -> None:
         """Keys, one after the other: each takes 0.2 s."""
@@ -281,15 +249,9 @@ class Person:
         if other.virtual:
             listener = self._pbx.listener(leg.id)
             if listener is not None:
-                listener.hear(sound)
+                listener.hearing.hear(sound)
         else:
             self._pbx.virtual.say(other.id, sound)
-        self._pbx.news()
-
-    def hear(self, sound: Sound) -> None:
-        """By the exchange: it begins or ends."""
-        if sound.ended is None:
-            self.heard.append(sound)
         self._pbx.news()
 
     # --- the rest ----------------------------------------------------------------------------------------------------
@@ -350,9 +312,6 @@ class Person:
         if not self.phone.call_id:
             return "there is no call"
         return f"the call has ended{f' with {self.phone.code}' if self.phone.code else ''}"
-
-    def _at(self, time: float) -> float:
-        return self._pbx.story.clock() - trio.current_time() + time
 
     def _is_told(self, frame: dict[str, Any]) -> None:
         """By the PBX."""

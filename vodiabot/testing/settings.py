@@ -13,7 +13,7 @@ from ..config.draft import Draft
 from ..config.model import Config, RouteConfig
 from ..config.overrides import Overrides
 from ..config.reading import Source
-from ..errors import ConfigError
+from ..errors import ConfigError, Problem
 from ..plugins import LoadedPlugin, load_plugins, unload
 from ..sim.config import Extension, SimConfig, default
 from ..sim.config import parse as parse_sim
@@ -24,6 +24,8 @@ USER, PASSWORD = "45", "bot"
 
 Settings = str | dict[str, Any] | Path | None
 """The text of a bot.toml, or its tables, or its path; what it leaves out is filled in. None: all of it is."""
+
+NO_PLUGIN = "it is not clear which plugin is meant: say so in the settings, or put it into the plugin's folder"
 
 ELSEWHERE = ("console", "ops")
 """Sections that open sockets, which nobody needs in virtual time."""
@@ -60,6 +62,8 @@ class Prepared:
 
 def prepare(author: Author) -> Prepared:
     """Read, fill in, load the plugins. Raises ConfigError with all that is wrong, also with the plugins."""
+    if author.settings is None and not author.under_test.names:
+        raise ConfigError([Problem(str(author.file), None, "", NO_PLUGIN)])
     doc, source = _document(author)
     sim = _sim(doc, author, source)
     config = Draft(_filled_in(doc, author, sim), source, Overrides()).config(pbx_optional=False)

@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from ..errors import SourceError
-from ..media.sources import FileSource, Louder, Source, Tone, UrlSource
+from ..media.sources import FileSource, Louder, Reader, Source, Tone, UrlSource
 from ..media.sources import duration_of as told_duration
 
 LETTERS_A_SECOND = 15.0
@@ -23,17 +23,25 @@ LONGEST = 3600.0
 
 RATE = 8000
 
+HUM = (180.0, 360.0, 540.0)
+"""Hz: stands for a voice."""
+
 
 @dataclass(frozen=True)
 class Spoken:
     """A text as a source: it takes as long as speaking it would."""
 
     text: str
+    inline = True
 
     @property
     def duration(self) -> float:
         """Seconds."""
         return max(0.2, len(self.text) / LETTERS_A_SECOND)
+
+    def open(self, rate: int) -> Reader:
+        """Where sound is real: a hum as long as the text."""
+        return Tone(HUM, self.duration, level=0.15).open(rate)
 
 
 @dataclass(eq=False)

@@ -32,8 +32,8 @@ def parse(text: str, *, file: str) -> Scenario:
     steps = tuple(_step(i, read_step, source) for i, read_step in enumerate(read.get("step", ())) if read_step)
     for step in steps:
         if step.who and step.who not in cast:
-            known = suggestion(step.who, cast)
-            (source.top / "step" / step.index / "who").complain(f'there is no [[person]] with the id "{step.who}"{known}')
+            message = f'there is no [[person]] with the id "{step.who}"{suggestion(step.who, cast)}'
+            (source.top / "step" / step.index / "who").complain(message)
     if source.problems:
         raise ConfigError(sorted(source.problems, key=lambda problem: problem.line or 0))
     return Scenario(

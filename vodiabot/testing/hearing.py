@@ -1,0 +1,90 @@
+"""What somebody hears, in order, and what of it was expected so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import trio
+
+from .sounds import Sound, fits, name_of
+from .story import Unexpected
+
+SILENCE = "silence"
+
+
+class Waiting(Protocol):
+    """What `Exchange` and a live stage have."""
+
+    async def until(self, holds: Callable[[], bool], within: float, otherwise: Callable[[], str]) -> None: ...
+    def wrong(self, what: str) -> Unexpected: ...
+    def news(self) -> None: ...
+
+
+class Hearing:
+    """One person's ears."""
+
+    def __init__(self, stage: Waiting, who: str, *, since: Callable[[float], float]) -> None:
+        """`since`: seconds of the story for a `trio.current_time`."""
+        self.heard: list[Sound] = []
+        """Oldest first."""
+        self._stage = stage
+        self._who = who
+        self._since = since
+        self._noticed = 0
+        """So many were expected, or passed over."""
+
+    def hear(self, sound: Sound) -> None:
+        """It begins or ends."""
+        if sound.ended is None:
+            self.heard.append(sound)
+        self._stage.news()
+
+    async def hears(
+        self, what: Any, *, within: float, whole: bool, is_over: Callable[[], bool], why: Callable[[], str]
+    ) -> Sound:
+        """See `Person.hears`. `is_over`: nothing more will be heard; `why`: in words."""
+        await self._stage.until(
+            lambda: self._next(what) is not None or is_over(),
+            within,
+            lambda: f"{self._who} heard nothing{' more' * bool(self._noticed)} within {within:g} s, "
+            f"expected {name_of(what)}",
+        )
+        sound = self._next(what)
+        if sound is None:
+            raise self._stage.wrong(f"{self._who} expected {name_of(what)}, but {why()}")
+        if not fits(what, sound.what):
+            at = self._since(sound.began)
+            raise self._stage.wrong(f"{self._who} heard {sound.name} at {at:.1f} s, expected {name_of(what)}")
+        self._noticed = self.heard.index(sound) + 1
+        if whole:
+            await self._until_heard(sound)
+        return sound
+
+    def _next(self, wanted: Any) -> Sound | None:
+        """The first sound that was not expected yet."""
+        last = self.heard[self._noticed - 1].what if self._noticed else None
+        for sound in self.heard[self._noticed :]:
+            again = last is not None and sound.what == last and not fits(wanted, sound.what)
+            if not again and sound.name != SILENCE:
+                return sound
+        return None
+
+    async def _until_heard(self, sound: Sound) -> None:
+        patience = sound.duration + 1.0
+        await self._stage.until(
+            lambda: sound.ended is not None, patience, lambda: f"{sound.name} did not end within {patience:g} s"
+        )
+        if not sound.whole and sound.ended is not None:
+            heard = sound.ended - sound.began
+            message = f"{self._who} heard only {heard:.1f} s of the {sound.duration:.1f} s of {sound.name}"
+            raise self._stage.wrong(message)
+
+    async def hears_nothing(self, seconds: float) -> None:
+        """For so long, nothing new is heard."""
+        known = len(self.heard)
+        with trio.move_on_after(seconds):
+            await self._stage.until(lambda: len(self.heard) > known, seconds + 1, lambda: "")
+            sound = self.heard[known]
+            at = self._since(sound.began)
+            raise self._stage.wrong(f"{self._who} heard {sound.name} at {at:.1f} s, expected nothing")
