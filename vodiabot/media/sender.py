@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from . import rtp
@@ -24,7 +24,8 @@ class Press:
     duration: float
     gap: float
     done: Callable[[bool], None]
-    """Called once: with True when it has been sent and its gap is over, with False when it can't be sent any more."""
+    """Called once: with True when it has been sent and the last 20 ms of its gap run (what is pressed then follows in
+    time), with False when it can't be sent any more."""
 
 
 class Sender:
@@ -43,7 +44,10 @@ class Sender:
         self._pause = True
         self._presses: deque[Press] = deque()
         self._press: Press | None = None
-        self._event: Iterator[Outgoing | None] = iter(())
+        self._event: deque[Outgoing | None] = deque()
+        """What is left of it."""
+        self.dialling = False
+        """What was made last was a digit or the pause after it, and not what plays."""
         self._event_timestamp = 0
         self._press_clock = 8000
         """Units a second of the durations of the press that is on its way."""
@@ -79,17 +83,13 @@ class Sender:
         if press in self._presses:
             self._presses.remove(press)
 
-    @property
-    def dialling(self) -> bool:
-        """What was made last was a digit or the pause after it, and not what plays."""
-        return self._press is not None
-
     def release(self) -> None:
         """Send no more digits: those that have not begun are told so; the one that is on its way counts as sent."""
         waiting, self._presses = self._presses, deque()
         if self._press is not None:
             self._press.done(True)
-        self._press, self._event = None, iter(())
+        self._press, self.dialling = None, False
+        self._event.clear()
         for press in waiting:
             press.done(False)
 
@@ -102,10 +102,10 @@ class Sender:
 
     def packet(self, samples: Samples | None) -> bytes:
         """The next packet, of 20 ms at the codec's rate (None: silence), or of a digit in their place."""
-        if self._press is not None or self._presses:
+        if self.dialling or self._presses:
             if (event := self._next_event()) is not None:
                 return event
-            if self._press is not None:
+            if self.dialling:
                 samples = None  # between digits what plays is silent, too
         payload = self._encoder.encode(self._silence if samples is None else samples)
         marker, self._pause = self._pause, False
@@ -116,19 +116,24 @@ class Sender:
         self._encoder.expect_loss(part)
 
     def _next_event(self) -> bytes | None:
-        """The next packet of a digit; None in the gap after it."""
-        for step in self._event:
-            return None if step is None else self._event_packet(step)
-        if self._press is not None:
+        """The next packet of a digit; None in the gap after it, and when there are no more."""
+        if not self._event:
+            self.dialling = self._begin_next()
+            if not self.dialling:
+                return None
+        step = self._event.popleft()
+        if not self._event and self._press is not None:
             self._press.done(True)
             self._press = None
+        return None if step is None else self._event_packet(step)
+
+    def _begin_next(self) -> bool:
         if not self._presses or self._event_type is None:
-            return None
-        self._press = self._presses.popleft()
-        block = round(FRAME_SECONDS * self._event_clock)
-        now, self._press_clock = self._press, self._event_clock
-        self._event = packets_of(now.digit, now.duration, now.gap, block, self._event_clock)
-        return self._next_event()
+            return False
+        now, clock = self._presses.popleft(), self._event_clock
+        self._press, self._press_clock = now, clock
+        self._event.extend(packets_of(now.digit, now.duration, now.gap, round(FRAME_SECONDS * clock), clock))
+        return True
 
     def _event_packet(self, step: Outgoing) -> bytes:
         assert self._event_type is not None

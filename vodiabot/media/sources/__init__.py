@@ -39,13 +39,14 @@ __all__ = [
 
 
 def as_source(what: object) -> Source:
-    """A path of a sound file, an http or https URL, a Source, or a list of these. Raises SourceError."""
+    """A path of a sound file, an http or https URL, a Source, or a list of these, each of which must be readable.
+    Raises SourceError."""
     if isinstance(what, str) and is_url(what):
         return UrlSource(what)
     if isinstance(what, str | Path):
         return FileSource(Path(what))
     if isinstance(what, list | tuple):
-        return playlist(*what)
+        return Playlist(tuple(map(as_source, what)), strict=True)
     if isinstance(what, Source):
         return what
     raise SourceError(f"{what!r} can't be played: give a path, a URL or a Source")

@@ -18,14 +18,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Playlist:
-    """Sources one after the other, without a gap. One that can't be read is left out, with a line in the log; if none
-    can, that is the playlist's own error."""
+    """Sources one after the other, without a gap. One that can't be read is left out, with a line in the log (unless it
+    is `strict`); if none can, that is the playlist's own error."""
 
     sources: tuple[Source, ...]
     loop: bool = False
     """From the beginning again at the end, without end."""
     shuffle: int | None = None
     """A seed: another order each time round, the same with the same seed."""
+    strict: bool = False
+    """One that can't be read is the playlist's error, when its turn comes."""
 
     @property
     def inline(self) -> bool:
@@ -51,7 +53,7 @@ class PlaylistReader:
         self._now: AtRate | None = None
         self._failed = 0
         """Sources in a row that gave nothing."""
-        self._many = len(playlist.sources)
+        self._many, self._strict = len(playlist.sources), playlist.strict
         self._gave = False
         self._error: SourceError | None = None
 
@@ -90,7 +92,7 @@ class PlaylistReader:
 
     def _leave_out(self, exc: SourceError) -> None:
         self._failed, self._error = self._failed + 1, exc
-        if self._failed > self._many or self._many == 1:
+        if self._strict or self._failed > self._many or self._many == 1:
             raise exc
         logger.warning("left out of a playlist: %s", exc)
 
