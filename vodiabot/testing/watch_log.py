@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+import trio
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Log:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.lines: list[dict[str, Any]] = []
         self._clock = clock
+        self._now = 0.0
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
@@ -51,7 +53,9 @@ class Log:
             structlog.configure(processors=processors)
 
     def _keep(self, logger: object, method: str, line: Any) -> Any:
-        self.lines.append({**line, "level": method, "at": self._clock()})
+        if trio.lowlevel.in_trio_run():  # not so in the thread of the audio
+            self._now = self._clock()
+        self.lines.append({**line, "level": method, "at": self._now})
         raise structlog.DropEvent
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...errors import VodiabotError
 from ...sources import tone
-from ..story import Deed, Story, Unexpected, difference
+from ..story import Story, Unexpected, difference
 from .model import Scenario, Step
 from .stage import Actor, Stage
 
@@ -143,6 +143,3 @@ async def _of_nobody(step: Step, stage: Stage) -> None:
             await stage.bot_fails(step.value, **step.options)
         case "connection_lost":
             await stage.connection_lost(step.value)
-
-
-__all__ = ["Deed", "Outcome", "Player"]
