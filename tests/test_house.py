@@ -24,6 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "capabilities": set(),
     "sim": {"errors"},
     "store": {"errors"},
+    "speech": {"errors", "ports"},
+    "tape": {"errors", "ports", "protocol"},
     "schedules": {"errors"},
     "logs": {"log_writer"},
     "log_writer": set(),

@@ -12,7 +12,7 @@ import typer
 
 from . import logs
 from .errors import ConfigError
-from .verbs.common import Connection, configuration, execute, log_context, report
+from .verbs.common import Connection, configuration, execute, guarded, log_context, report
 
 app = typer.Typer(
     name="vodiabot",
@@ -120,6 +120,9 @@ def run(
     user: User = None,
     password_env: PasswordEnv = None,
     dialect: DialectOption = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="Write down all frames, for replay.")
+    ] = None,
     debug: Debug = False,
     log_format: LogFormatOption = LogFormat.auto,
     log_level: LogLevelOption = LogLevel.info,
@@ -132,7 +135,7 @@ def run(
 
     def go() -> int:
         settings = configuration(connection)
-        return execute(lambda: work(settings, lambda: configuration(connection)), debug=debug)
+        return execute(lambda: work(settings, lambda: configuration(connection), record=record), debug=debug)
 
     _finish(go, debug=debug, log_format=log_format, log_level=log_level)
 
@@ -151,6 +154,46 @@ def status(config: File = None, as_json: AsJson = False, debug: Debug = False) -
     from .verbs.status import status as work
 
     _finish(lambda: execute(lambda: work(config, as_json=as_json), debug=debug), debug=debug, log=False)
+
+
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The tape, a new file.")],
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", metavar="S", min=0, help="For so long; else until Ctrl-C.")
+    ] = None,
+    mask_numbers: Annotated[
+        bool, typer.Option("--mask-numbers", help="Other numbers and names in place of those of the outside world.")
+    ] = False,
+    config: File = None,
+    debug: Debug = False,
+) -> None:
+    """The running bot writes down all frames, in and out, for `vodiabot replay`. Secrets are never written."""
+    from .verbs.record import record as work
+
+    def go() -> int:
+        return execute(lambda: work(config, file.absolute(), seconds=seconds, mask_numbers=mask_numbers), debug=debug)
+
+    _finish(go, debug=debug, log=False)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A tape.")],
+    config: File = None,
+    all_hooks: Annotated[bool, typer.Option("--all-hooks", help="Show hooks of presence and frames, too.")] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Play a tape through the engine and the plugins of bot.toml in virtual time, and show what each plugin does. Exit
+    code 1 if one fails, or the bot does something else than it did then."""
+    from .verbs.replay import replay as work
+
+    def go() -> int:
+        settings = configuration(Connection(config), pbx_optional=True)
+        return guarded(lambda: work(settings, file, as_json=as_json, all_hooks=all_hooks), debug=debug)
+
+    _finish(go, debug=debug)  # the engine is to log, as what it logs is part of what is shown
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """The way to a running bot from the shell: a Unix socket in `state_dir`, for `vodiabot reload` and `vodiabot status`.
 
 One JSON object a line, one answer a line: `{"request": "reload"}` → `{"ok": true, "result": {…}}`, or
-`{"ok": false, "error": "…"}`. The socket is open to the bot's own user alone (mode 0600). A lock file beside it says
-whether a bot is there: so the socket that a killed bot has left is replaced, and a living one's never.
+`{"ok": false, "error": "…"}`; a request may have `"arguments": {…}`. The socket is open to the bot's own user alone
+(mode 0600). A lock file beside it says whether a bot is there: so the socket that a killed bot has left is replaced,
+and a living one's never.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ LONGEST_LINE = 1 << 22
 LONGEST_ADDRESS = 100
 """Bytes that the path of a Unix socket may have everywhere (Linux takes 107, macOS 103)."""
 
-Answer = Callable[[], Awaitable[Any]]
-"""Gives what the answer's `result` is to be: plain data."""
+Answer = Callable[..., Awaitable[Any]]
+"""Gives what the answer's `result` is to be: plain data. Raises UsageError for what it refuses."""
 
 log = structlog.get_logger(__name__)
 
@@ -121,13 +122,15 @@ async def _converse(answers: Mapping[str, Answer], stream: trio.SocketStream) ->
 async def _answer(answers: Mapping[str, Answer], line: bytes) -> dict[str, Any]:
     try:
         asked = msgspec.json.decode(line)
-        answer = answers.get(asked["request"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+        answer, arguments = answers.get(asked["request"]), asked.get("arguments", {})
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return {"ok": False, "error": 'a request is {"request": NAME}'}
     if answer is None:
         return {"ok": False, "error": f"there is no such request; there are {', '.join(answers)}"}
     try:
-        return {"ok": True, "result": await answer()}
+        return {"ok": True, "result": await answer(**arguments)}
+    except UsageError as exc:
+        return {"ok": False, "error": str(exc)}
     except Exception as exc:  # a mistake of ours must not end the bot; it is told whole
         log.exception("a request over the control socket failed", request=asked["request"])
         return {"ok": False, "error": f"{type(exc).__name__}: {exc}"}
@@ -145,12 +148,13 @@ async def _lines(stream: trio.SocketStream) -> AsyncGenerator[bytes, None]:
             raise UsageError("the line is too long")
 
 
-async def ask(state_dir: Path, request: str) -> Any:
+async def ask(state_dir: Path, request: str, **arguments: Any) -> Any:
     """What the bot that runs with this `state_dir` answers. Raises NotRunning if none does, or if it leaves before it
     has answered; UsageError if it refuses the request."""
     async with _connected(state_dir) as stream, aclosing(_lines(stream)) as lines:
         try:
-            await stream.send_all(msgspec.json.encode({"request": request}) + b"\n")
+            asked = {"request": request, **({"arguments": arguments} if arguments else {})}
+            await stream.send_all(msgspec.json.encode(asked) + b"\n")
             async for line in lines:
                 answer = msgspec.json.decode(line)
                 if not answer["ok"]:

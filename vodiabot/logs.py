@@ -174,6 +174,12 @@ def hiding() -> Callable[[str], None]:
     return (lambda secret: None) if output is None else output.redactor.hide
 
 
+def cleaning() -> Callable[[str], str]:
+    """What takes out of a text each secret that the log hides; without a `set_up` it leaves it as it is."""
+    output = _current()
+    return str if output is None else output.redactor.clean
+
+
 def lines_written() -> dict[str, int]:
     """How many lines of each level were written since `set_up`."""
     output = _current()

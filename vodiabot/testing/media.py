@@ -185,6 +185,18 @@ class VirtualLeg:
             door.begin()
         self._on_event(MediaUp(generation))
 
+    def is_told(self, event: MediaEvent) -> None:
+        """For a tape: news that no virtual other side makes."""
+        if self.closed:
+            return
+        match event:
+            case MediaUp(generation=generation):
+                self._is_up(generation)
+            case DtmfReceived(digit=digit):
+                self._digit(digit)
+            case _:
+                self._on_event(event)
+
     def _is_lost(self, generation: int, why: str) -> None:
         if not self.closed:
             self._on_event(MediaLost(generation, why))

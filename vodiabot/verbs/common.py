@@ -111,8 +111,13 @@ async def on_signals(first: Callable[[], None]) -> None:
 
 def execute(work: Callable[[], Awaitable[int]], *, debug: bool) -> int:
     """Run a verb's coroutine; an error of ours becomes one or two plain lines on stderr and an exit code."""
+    return guarded(lambda: trio.run(work), debug=debug)
+
+
+def guarded(work: Callable[[], int], *, debug: bool) -> int:
+    """The same for a verb that runs no loop of its own, or its own way."""
     try:
-        return trio.run(work)
+        return work()
     except KeyboardInterrupt:
         return FAILED
     except BaseException as exc:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +20,9 @@ from ..errors import ConfigError, Problem
 from ..plugins import LoadedPlugin, PluginProblem, outdated
 from ..reloading import Loaded, Reloader
 from ..sd_notify import Notifier, keep_informed
+from ..tape import Tape, taped_media, taped_sessions
 from .common import DONE, make_session, media_of, on_signals, plugins_of, shipped_plugins
+from .record import about, new_tape, tape_requests
 
 TERMINAL = 0
 """The descriptor that is a terminal where somebody sits before it."""
@@ -27,21 +30,32 @@ TERMINAL = 0
 log = structlog.get_logger(__name__)
 
 
-async def run(config: Config, read: Callable[[], Config]) -> int:
+async def run(config: Config, read: Callable[[], Config], *, record: Path | None = None) -> int:
     """Until SIGTERM or Ctrl-C; the first drains, the second hangs up at once. SIGHUP loads the configuration again,
-    which `read` gives."""
-    bot = make_bot(config)
+    which `read` gives. `record`: a tape to be written from the first login on."""
+    tape = new_tape()
+    bot = make_bot(config, tape)
+    if record is not None:
+        tape.start(record, about=about(config))
+    try:
+        await _run(bot, config, read, tape)
+    finally:
+        tape.stop()
+    return DONE
+
+
+async def _run(bot: Bot, config: Config, read: Callable[[], Config], tape: Tape) -> None:
     reloader = Reloader(bot, partial(read_again, read))
     with trio.open_signal_receiver(signal.SIGHUP) as hangups:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(on_signals, bot.drain)
             nursery.start_soon(_on_hangups, hangups, bot, reloader)
-            await nursery.start(serve_control, config.bot.state_dir, requests(bot, reloader))
+            answers = {**requests(bot, reloader), **tape_requests(tape, config)}
+            await nursery.start(serve_control, config.bot.state_dir, answers)
             async with trio.open_nursery() as living:
                 await living.start(bot.run)
                 nursery.start_soon(keep_informed, bot, Notifier(os.environ))
             nursery.cancel_scope.cancel()
-    return DONE
 
 
 async def _on_hangups(hangups: Any, bot: Bot, reloader: Reloader) -> None:
@@ -74,8 +88,9 @@ def read_again(read: Callable[[], Config], running: list[LoadedPlugin]) -> Loade
     return Loaded(config, plugins, problems, outdated(config, plugins, shipped=shipped_plugins()))
 
 
-def make_bot(config: Config) -> Bot:
-    """A bot with the plugins that could be loaded; those that could not are told and left out.
+def make_bot(config: Config, tape: Tape | None = None) -> Bot:
+    """A bot with the plugins that could be loaded; those that could not are told and left out. What it is told and says
+    goes by `tape`.
 
     Raises ConfigError if one of these is critical.
     """
@@ -86,7 +101,11 @@ def make_bot(config: Config) -> Bot:
     vital = [found for problem in problems if _is_vital(config, problem) for found in problem.problems()]
     if vital:
         raise ConfigError([*vital, _summary(config)])
-    return Bot(config, plugins=plugins, media=media_of(config), make_session=make_session, watch=True)
+    media = media_of(config)
+    sessions: Callable[..., Any] = make_session
+    if tape is not None:
+        media, sessions = taped_media(tape, media), taped_sessions(tape, sessions)
+    return Bot(config, plugins=plugins, media=media, make_session=sessions, watch=True)
 
 
 def _is_vital(config: Config, problem: PluginProblem) -> bool:

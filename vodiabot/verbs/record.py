@@ -1,0 +1,61 @@
+"""`vodiabot record`: the running bot writes down what it is told and says, for `vodiabot replay`."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from .. import __version__, logs
+from ..config import Config, state_dir_of
+from ..control import Answer, ask
+from ..tape import Tape
+from .common import DEFAULT_FILE, DONE, on_signals, say
+
+
+async def record(file: Path | None, tape: Path, *, seconds: float | None, mask_numbers: bool) -> int:
+    """Until Ctrl-C, or for so long. `tape`: absolute, as the bot may be at home elsewhere. Raises NotRunning, and
+    UsageError if the bot refuses."""
+    state_dir = state_dir_of(file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None))
+    await ask(state_dir, "record", path=str(tape), mask_numbers=mask_numbers)
+    say(f"recording to {tape}" + ("" if seconds is not None else "; Ctrl-C ends it"))
+    try:
+        with trio.move_on_after(math.inf if seconds is None else seconds) as patience:
+            await on_signals(patience.cancel)
+    finally:
+        with trio.CancelScope(shield=True), trio.move_on_after(5):
+            done = await ask(state_dir, "record-stop")
+            say(f"{done['lines']} lines")
+    return DONE
+
+
+def new_tape() -> Tape:
+    """A tape that writes no secret which the log hides."""
+    return Tape(time.time, clean=logs.cleaning())
+
+
+def tape_requests(tape: Tape, config: Config) -> dict[str, Answer]:
+    """How a running bot is asked to record."""
+
+    async def start(path: str, mask_numbers: bool = False) -> Any:
+        tape.start(Path(path), mask_numbers=mask_numbers, about=about(config))
+        return {"path": path}
+
+    async def stop() -> Any:
+        tape.stop()
+        return {"lines": tape.lines}
+
+    return {"record": start, "record-stop": stop}
+
+
+def about(config: Config) -> dict[str, Any]:
+    """What is worth knowing beside the frames."""
+    return {
+        "version": __version__,
+        "domain": config.pbx.domain,
+        "dialect": config.pbx.dialect,
+        "extensions": [extension.user for extension in config.extensions],
+    }
