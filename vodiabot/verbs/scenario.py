@@ -6,13 +6,24 @@ import json
 from pathlib import Path
 
 from ..errors import UsageError
-from .common import DONE, FAILED, say
+from .common import DONE, FAILED, report, say
 
 VIRTUAL, SIM = "virtual", "sim"
 
 
-def run_scenarios(files: list[Path], against: str, *, as_json: bool) -> int:
-    """One after the other. Exit code 0 if all passed. Raises ConfigError before anything runs."""
+def run_scenarios(files: list[Path], against: str, *, as_json: bool, debug: bool) -> int:
+    """One after the other; exit code 0 if all passed. What is wrong with one is told before anything is played."""
+    try:
+        return _run(files, against, as_json=as_json)
+    except KeyboardInterrupt:
+        return FAILED
+    except Exception as exc:
+        if debug:
+            raise
+        return report(exc)
+
+
+def _run(files: list[Path], against: str, *, as_json: bool) -> int:
     from ..testing.scenario import load
     from ..testing.scenario.live import run_at_pbx, run_at_sim
     from ..testing.scenario.virtual import run_virtual
