@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 plugins_app = typer.Typer(help="What is loaded.", no_args_is_help=True)
 app.add_typer(plugins_app, name="plugins")
+scenario_app = typer.Typer(help="Calls as data, played and checked.", no_args_is_help=True)
+app.add_typer(scenario_app, name="scenario")
 
 File = Annotated[Path | None, typer.Option("-c", "--config", help="The configuration; ./bot.toml by default.")]
 Url = Annotated[str | None, typer.Option("--url", help="The PBX, instead of [pbx] url.")]
@@ -310,6 +312,39 @@ def tail(
         return execute(lambda: work(settings, as_json=as_json, raw=raw), debug=debug)
 
     _finish(go, debug=debug, log_format=log_format, log_level=log_level)
+
+
+@scenario_app.command("run")
+def scenario_run(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Scenarios, one after the other.")],
+    against: Annotated[
+        str, typer.Option(metavar="virtual|sim|bot.toml", help="Virtual time, the simulator, or a real PBX.")
+    ] = "virtual",
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Play scenarios. Exit code 0 if all of them pass, 1 if not, 2 if one is wrong and none was played."""
+    from .verbs.scenario import run_scenarios
+
+    _finish(lambda: run_scenarios(files, against, as_json=as_json, debug=debug), debug=debug, log=False)
+
+
+@scenario_app.command("check")
+def scenario_check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")], debug: Debug = False
+) -> None:
+    """Are the files right? Nothing is played."""
+    from .verbs.scenario import check_scenarios
+
+    _finish(lambda: check_scenarios(files), debug=debug, log=False)
+
+
+@scenario_app.command("schema")
+def scenario_schema(debug: Debug = False) -> None:
+    """The JSON Schema of scenario files, for editors."""
+    from .verbs.scenario import print_schema
+
+    _finish(print_schema, debug=debug, log=False)
 
 
 @plugins_app.command("list")
