@@ -23,12 +23,13 @@ from .line import Line, MakeSession
 from .metrics import CountedMedia, Metrics
 from .own import OwnThings
 from .plugins import LoadedPlugin, PluginHost, Watchdog, choose_route, current_plugin
-from .ports import MediaPort
+from .ports import MediaPort, SpeechPort
 from .protocol import commands
 from .protocol import messages as m
 from .servers import Servers
 from .session import Session
 from .snapshot import snapshot_of, status_of
+from .speech import speech_of
 
 EVENT_BUFFER = 1000
 """Events that wait for one reader of `bot.events()`; then the oldest goes."""
@@ -49,9 +50,10 @@ class Bot(OwnThings):
         make_session: MakeSession = Session,
         wall: Callable[[], float] = time.time,
         watch: bool = False,
+        speech: SpeechPort | None = None,
     ) -> None:
         """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch. `watch`: a
-        thread looks whether the trio thread is blocked, and by which plugin."""
+        thread looks whether the trio thread is blocked, and by whom. `speech`: None for what `[speech]` says."""
         from .plugin_bot import PluginBots  # it is made of this very class
 
         self.config = config
@@ -99,6 +101,7 @@ class Bot(OwnThings):
         self.media: MediaPort | None = None
         """The audio engine, while the bot runs."""
         self.servers = Servers(self)
+        self.speech = speech or speech_of(config.speech, config.bot.state_dir)
         self._open_media = media
         self._make_session = make_session
         self._leader: Line | None = None
@@ -326,6 +329,7 @@ class Bot(OwnThings):
 
     def publish_call(self, *, call: Call, event: Event) -> None:
         """Something about a leg of ours."""
+        call.speech = self.speech
         self._publish(event, call=call)
 
     def publish_frame(self, extension: str, text: str) -> None:

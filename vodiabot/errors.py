@@ -186,3 +186,7 @@ class AsyncioCancelled(VodiabotError):
 
 class SpeechUnavailable(UsageError):
     """There is no speech provider to speak a text with; nothing was said and the call goes on. Play a file instead."""
+
+
+class SpeechFailed(VodiabotError):
+    """A text could not be spoken: the provider's process failed, or took too long. The call goes on."""

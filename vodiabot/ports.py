@@ -6,7 +6,7 @@ the first, `session/` the second. All coroutines are awaited on the trio side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -225,6 +225,25 @@ class MediaPort(Protocol):
     ) -> MediaLeg:
         """A new leg. `label` appears in logs; `on_event` is called on the trio thread, in order. `codecs` narrows
         `[media] codecs`, in order of preference."""
+
+
+class SpeechPort(Protocol):
+    """Speaks texts."""
+
+    async def say(
+        self,
+        text: str,
+        play: Callable[[Any], Awaitable[None]],
+        *,
+        voice: str | None = None,
+        language: str | None = None,
+    ) -> None:
+        """Speak a text, and `play` it (what `MediaLeg.play` takes), piece after piece; returns when the last is over.
+        `voice` and `language` over those of the configuration. Cancelling leaves no process behind.
+
+        Raises SpeechUnavailable if there is nothing to speak with, or not in this voice or language; SpeechFailed; and
+        what `play` raises.
+        """
 
 
 class CommandPort(Protocol):

@@ -28,6 +28,7 @@ from vodiabot import (
     TransferFailed,
 )
 from vodiabot.calls import DialGuard
+from vodiabot.testing.speech import VirtualSpeech
 
 from .kit import BOTH, NUMBERS, World, world
 
@@ -368,10 +369,15 @@ async def test_a_text_is_spoken_and_where_that_cannot_be_the_caller_is_back(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with scene("modern", tmp_path) as here:
+        here.bot.speech = speech = VirtualSpeech()
+        speech.fails_with = SpeechUnavailable("no speech provider is installed")
         with pytest.raises(SpeechUnavailable):
             await here.call.consult("47", whisper="a call for you")
         assert here.at_target[0].state == "ended"
         await after_a_failure(here)
+        speech.fails_with = None
+        async with here.call.consult("47", whisper="a call for you"):
+            assert [said.text for said in speech.said] == ["a call for you"] * 2
 
 
 # --- what is not allowed ---------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import trio
 
 from ..errors import CallEnded, SpeechUnavailable
-from ..ports import MediaStats, Recording
+from ..ports import MediaStats, Recording, SpeechPort
 from ..protocol import steps
 from .audio import CallAudio, open_audio
 from .gathering import LATE_TERMINATOR, Allowed, Gathered, Keys, gather, rules_of
@@ -41,6 +41,8 @@ class Call:
         self._desk = desk
         self._consultation: Call | None = None
         self._late_terminator = ("", 0.0)
+        self.speech: SpeechPort | None = None
+        """What speaks texts; the bot puts it there before the call is up."""
         self.gathered: Gathered | None = None
         """How the last `gather` ended: what was pressed, why it ended, after how many attempts."""
         self.local = local
@@ -213,10 +215,10 @@ class Call:
         """Play a path, a URL or a Source, a `Text` to be spoken, or a list of them, one after the other; returns when
         the last sample has been sent. Cancelling stops it within a frame. Several at once are mixed.
 
-        `gain` in dB (not of a Text). `fade_in` at the beginning, and `fade_out` when it is cancelled, in seconds.
+        `gain` in dB. `fade_in` at the beginning, and `fade_out` when it is cancelled, in seconds.
         `loop`: over and over, until it is cancelled or the call ends.
 
-        Raises CallEnded, SourceError, SpeechUnavailable.
+        Raises CallEnded, SourceError; for a Text what `say` raises.
         """
         self._leg.may()
         how = HowToPlay(gain, fade_in, fade_out, loop)
@@ -243,10 +245,20 @@ class Call:
         self._leg.may("audio")
         return open_audio(self._leg, rate, frames)
 
-    async def say(self, text: str) -> None:
-        """Speak a text. Raises SpeechUnavailable where no speech provider is installed, CallEnded."""
-        self._check_up()
-        raise SpeechUnavailable(f"no speech provider is installed, so {text[:40]!r} can't be spoken")
+    async def say(
+        self, text: str, *, voice: str | None = None, language: str | None = None, gain: float = 0.0
+    ) -> None:
+        """Speak a text; returns when the last sample has been sent. Cancelling stops it within a frame. `voice` and
+        `language` ("de", "en-gb") over those of `[speech]`, `gain` in dB. See docs/speech.md.
+
+        Raises SpeechUnavailable where no provider is installed, or it has no such voice or language; SpeechFailed;
+        CallEnded.
+        """
+        self._leg.may()
+        if (speech := self.speech) is None:
+            raise SpeechUnavailable("this call has nothing to speak a text with")
+        play = partial(self._leg.media.play, gain=gain)
+        await self._while_up(lambda: speech.say(text, play, voice=voice, language=language))
 
     async def send_dtmf(self, digits: str) -> None:
         """Send digits (`0-9*#A-D`; each `,` or `w` waits half a second); returns when the last one has been sent.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from functools import partial
@@ -18,6 +17,7 @@ from ..protocol.dialog import INTENTS, State
 from .call import Call
 from .conference import either_ended
 from .leg import Leg
+from .prompts import prompt_of
 from .queue import Asked
 from .race import unless
 from .view import dial_error
@@ -120,12 +120,8 @@ class Consultation(Call):
         return False
 
     async def _whisper(self, whisper: Any) -> None:
-        if whisper is None:
-            return
-        if isinstance(whisper, str) and not _names_audio(whisper):
-            await self.say(whisper)
-        else:
-            await self.play(whisper)
+        if whisper is not None:
+            await self.play(prompt_of(whisper))
 
     async def _pressed(self, keys: str) -> None:
         """Returns when one of `keys` is pressed; other keys mean nothing. Raises CallEnded."""
@@ -268,8 +264,3 @@ async def take_back(call: Call) -> VodiabotError | None:
         log.warning("the caller could not be taken off hold", call=call.id, why=str(exc))
         return exc
     return None
-
-
-def _names_audio(text: str) -> bool:
-    """A string that is a URL or a file is played, any other is spoken."""
-    return "://" in text or os.path.isfile(text)

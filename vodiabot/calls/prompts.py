@@ -28,6 +28,8 @@ class Text:
     """A text to be spoken where a source is played: `call.play(["chime.wav", Text("Welcome.")])`."""
 
     text: str
+    voice: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _names_sound(text: str) -> bool:
     return "://" in text or text.lower().endswith(SOUND_FILES) or os.path.isfile(text)
 
 
-async def play_all(leg: Leg, source: Any, how: HowToPlay, say: Callable[[str], Awaitable[None]]) -> None:
+async def play_all(leg: Leg, source: Any, how: HowToPlay, say: Callable[..., Awaitable[None]]) -> None:
     """See `Call.play`."""
     items = list(source) if isinstance(source, list | tuple) else [source]
     fade_in = how.fade_in
@@ -60,7 +62,7 @@ async def play_all(leg: Leg, source: Any, how: HowToPlay, say: Callable[[str], A
         began = trio.current_time()
         for item in items:
             if isinstance(item, Text):
-                await say(item.text)
+                await say(item.text, voice=item.voice, language=item.language, gain=how.gain)
             else:
                 await leg.media.play(item, gain=how.gain, fade_in=fade_in, fade_out=how.fade_out)
             fade_in = 0.0

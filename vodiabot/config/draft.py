@@ -25,6 +25,7 @@ from .model import (
     PluginsConfig,
     RouteConfig,
     Secret,
+    SpeechConfig,
     Where,
 )
 from .overrides import COMMAND_LINE, Overrides
@@ -62,6 +63,7 @@ class Draft:
         self._check_plugins()
         self._check_routes()
         self._check_ops()
+        self._check_speech()
         if self._source.problems:
             raise ConfigError(in_order(self._source.problems, self._source.file))
         return Config(
@@ -69,6 +71,7 @@ class Draft:
             extensions=tuple(ExtensionConfig(**values) for values in extensions),
             bot=self._bot(),
             media=MediaConfig(**media),
+            speech=SpeechConfig(**self._read.get("speech", {})),
             limits=LimitsConfig(**self._read.get("limits", {})),
             plugins=PluginsConfig(**self._read.get("plugins", {})),
             console=ConsoleConfig(**self._read.get("console", {})),
@@ -199,6 +202,14 @@ class Draft:
         if values.get("listen") and not values.get("remote") and not kinds.is_loopback(values["listen"]):
             spot = self._top / "ops" / "listen"
             spot.complain("others can reach this address; if that is meant, say so: remote = true")
+
+    def _check_speech(self) -> None:
+        spot = self._top / "speech"
+        values = self._raw("speech")
+        if values.get("provider") == "piper" and "model" not in values:
+            (spot / "model").complain("missing: piper needs the .onnx file of a voice")
+        if values.get("provider") in ("espeak", "flite") and "model" in values:
+            (spot / "model").complain(f'makes no sense with provider = "{values["provider"]}"; it is for piper')
 
     def _check_routes(self) -> None:
         enabled = self._enabled()

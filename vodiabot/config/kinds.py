@@ -14,6 +14,8 @@ URL_SCHEMES = ("wss", "https", "ws", "http")
 CODECS = ("opus", "PCMU", "PCMA", "G722")
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,99}")
+_VOICE = re.compile(r"\w[\w ()+-]{0,63}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}")
 _PATTERN = re.compile(r"\+?[A-Za-z0-9*?#._-]+")
 _DIGITS_ONLY = re.compile(r"[0-9*?#.+-]+")
 
@@ -77,6 +79,33 @@ def whole(least: int) -> Kind:
         return value
 
     return read
+
+
+def number(least: float, most: float) -> Kind:
+    """A number, whole or not."""
+
+    def read(value: object, spot: Spot) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Wrong(f"must be a number, not {type_of(value)}")
+        if not least <= value <= most:
+            raise Wrong(f"must be {least:g} to {most:g}")
+        return float(value)
+
+    return read
+
+
+def voice(value: object, spot: Spot) -> str:
+    """A speech provider's own name for one of its voices."""
+    if not _VOICE.fullmatch(text(value, spot)):
+        raise Wrong("must be the name of a voice: letters, digits, blanks and _ + - ( )")
+    return str(value)
+
+
+def language(value: object, spot: Spot) -> str:
+    """Which is understood is up to the speech provider."""
+    if not _LANGUAGE.fullmatch(text(value, spot)):
+        raise Wrong('must be a language such as "de" or "en-gb"')
+    return str(value)
 
 
 def duration(*, zero: bool = False) -> Kind:

@@ -86,6 +86,20 @@ class MediaConfig(Section, frozen=True, kw_only=True):
     password."""
 
 
+class SpeechConfig(Section, frozen=True, kw_only=True):
+    provider: Literal["auto", "espeak", "piper", "flite"] = "auto"
+    voice: str | None = None
+    """As the provider calls it; None for its usual one."""
+    language: str | None = None
+    """"de", "en-gb"; None for English."""
+    model: Path | None = None
+    """Of piper: the .onnx file, with its .onnx.json beside it."""
+    speed: float = 1.0
+    """1 is the provider's usual speed, 2 twice as fast."""
+    cache_mb: int = 100
+    """Megabytes of spoken prompts that are kept."""
+
+
 class LimitsConfig(Section, frozen=True, kw_only=True):
     dial_allow: tuple[str, ...] = ("@domain",)
     dials_per_minute: int = 30
@@ -142,6 +156,7 @@ class Config(Section, frozen=True, kw_only=True):
     extensions: tuple[ExtensionConfig, ...]
     bot: BotConfig
     media: MediaConfig = MediaConfig()
+    speech: SpeechConfig = SpeechConfig()
     limits: LimitsConfig = LimitsConfig()
     plugins: PluginsConfig = PluginsConfig()
     console: ConsoleConfig = ConsoleConfig()

@@ -34,6 +34,14 @@ MEDIA_FIELDS: dict[str, Kind] = {
     "max_calls": kinds.whole(1),
     "ice_servers": ListOf(ice_server),
 }
+SPEECH_FIELDS: dict[str, Kind] = {
+    "provider": kinds.one_of("auto", "espeak", "piper", "flite"),
+    "voice": kinds.voice,
+    "language": kinds.language,
+    "model": kinds.readable_file,
+    "speed": kinds.number(0.5, 3.0),
+    "cache_mb": kinds.whole(0),
+}
 LIMITS_FIELDS: dict[str, Kind] = {
     "dial_allow": ListOf(kinds.dial_pattern),
     "dials_per_minute": kinds.whole(0),
@@ -79,6 +87,7 @@ _SECTIONS: dict[str, dict[str, Kind]] = {
     "[[extension]]": EXTENSION_FIELDS,
     "[bot]": BOT_FIELDS,
     "[media]": MEDIA_FIELDS,
+    "[speech]": SPEECH_FIELDS,
     "[limits]": LIMITS_FIELDS,
     "[plugins]": PLUGINS_FIELDS,
     "[console]": CONSOLE_FIELDS,
@@ -101,6 +110,7 @@ BOT_TOML = Table(
         ),
         "bot": _section(BOT_FIELDS),
         "media": _section(MEDIA_FIELDS),
+        "speech": _section(SPEECH_FIELDS),
         "limits": _section(LIMITS_FIELDS),
         "plugins": _section(PLUGINS_FIELDS),
         "plugin": plugin_sections,
