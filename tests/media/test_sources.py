@@ -159,17 +159,3 @@ def test_one_after_the_other_whatever_their_rates(tmp_path: Path) -> None:
         assert loudest_hz(samples[:4000], 8000) == pytest.approx(500, abs=1)
         assert level(samples[4010:5990]) == 0
         assert loudest_hz(samples[6000:], 8000) == pytest.approx(1500, abs=1)
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.sampled_from([8000, 16000, 48000]), min_size=1, max_size=6))
-def test_a_change_of_rate_on_the_way_loses_nothing(rates: list[int]) -> None:
-    reader = AtRate(tone(440, 2.0).open(48000), rates[0])
-    seconds = 0.0
-    for rate in rates:
-        reader.retune(rate)
-        block = reader.read()
-        assert block is not None
-        seconds += len(block) / rate
-    rest = everything(reader)
-    assert seconds + len(rest) / rates[-1] == pytest.approx(2.0, abs=0.005)

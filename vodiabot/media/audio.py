@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -132,6 +132,54 @@ class Blocks:
         self._past[:] = 0.0
         self._sounded = False
         return out
+
+
+class Turned:
+    """A stream of one rate, given out at whichever is wanted, without a seam where that changes."""
+
+    def __init__(self, base: int, take: Callable[[int], Samples], last: Samples) -> None:
+        """`take` gives up to so many samples at the rate `base`; `last` are those that were given out as they are."""
+        self._base, self._take = base, take
+        self._rate = base
+        self._blocks = Blocks()
+        self._past = last
+        """What was given out last, at the stream's own rate."""
+        self._ahead = NOTHING
+        """What was taken and not given out yet: a filter is late."""
+
+    @property
+    def pending(self) -> bool:
+        """There is still something to be given out."""
+        return bool(len(self._ahead))
+
+    def pull(self, rate: int) -> Samples:
+        """The next 20 ms at `rate`."""
+        n, delay = round(FRAME_SECONDS * self._base), _delay(self._base, rate)
+        before, self._past = self._past, NOTHING
+        line = self._ahead
+        if len(line) < n + delay:
+            line = np.concatenate((line, self._take(n + delay - len(line))))
+        given, self._ahead = line[:n], line[n:]
+        self._past = given
+        if rate == self._base or not len(given):
+            self._rate = rate
+            return given
+        if rate != self._rate:  # the new filter begins with what was given out last, and what it delays
+            self._rate, self._blocks = rate, Blocks()
+            self._blocks.to(rate, _exactly(np.concatenate((before, _exactly(line[:delay], delay))), n, -1), self._base)
+        return self._blocks.to(rate, _exactly(line[delay:], n), self._base)
+
+
+def _delay(rate: int, new_rate: int) -> int:
+    """Of `Blocks`, in samples of the old rate."""
+    return 0 if rate == new_rate else _bank(rate, new_rate)[1].shape[1] // 2
+
+
+def _exactly(samples: Samples, n: int, side: int = 1) -> Samples:
+    """The first `n` of them (the last, if `side` is -1), with silence in place of those that are missing."""
+    if side < 0:
+        return np.concatenate((silence(n), samples))[-n:]
+    return np.concatenate((samples, silence(n)))[:n]
 
 
 RAMP_SECONDS = 0.005

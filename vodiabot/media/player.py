@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CallEnded, MediaError, SourceError
-from .audio import FRAME_SECONDS, NOTHING, RAMP_SECONDS, Gate, Samples, mixed, resampled, to_int16
+from .audio import FRAME_SECONDS, NOTHING, RAMP_SECONDS, Gate, Samples, Turned, mixed, to_int16
 from .sources import AtRate, Source, is_inline
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,10 @@ class Player:
         self._reader: AtRate | None = None
         self._buffer = NOTHING
         self._rate = 0
+        """Of the buffer: that of the call when it was opened."""
+        self._turned: Turned | None = None
+        """The call has another rate now, or had."""
+        self._last = NOTHING
         self._eof = False
         self._played = 0.0  # seconds
         self._failed: Exception | None = None
@@ -112,9 +116,7 @@ class Player:
             self._readers.submit(self._close)
 
     async def _fill(self) -> None:
-        rate = self._rate
-        loop = asyncio.get_running_loop()
-        read = loop.run_in_executor(self._readers, self._read, rate, round(READ_SECONDS * rate))
+        read = asyncio.get_running_loop().run_in_executor(self._readers, self._read)
         try:
             block = await self._or_ended(read)
         except CallEnded:
@@ -123,7 +125,7 @@ class Player:
             self._failed, block = exc, None
         self._eof = self._eof or block is None
         if block is not None:
-            self._buffer = np.concatenate((self._buffer, resampled(block, rate, self._rate)))
+            self._buffer = np.concatenate((self._buffer, block))
 
     def _raise_failure(self) -> None:
         if isinstance(self._failed, SourceError):
@@ -155,30 +157,39 @@ class Player:
     @property
     def finished(self) -> bool:
         """Nothing more will come."""
+        if self._turned is not None and self._turned.pending:
+            return False
         return self._over.is_set() or (self._eof and not len(self._buffer))
 
     def pull(self, n: int, rate: int) -> Samples:
-        """Up to `n` samples at `rate`; fewer at the end, or when the source is late."""
-        if rate != self._rate:
-            self._buffer = resampled(self._buffer, self._rate, rate)
-            self._rate = rate
-        if self._inline and len(self._buffer) <= n and not self._eof:
-            self._top_up(n + 1)  # one more than is needed: so the end is known when the last sample leaves
-        out, self._buffer = self._buffer[:n], self._buffer[n:]
-        if self._factor != 1.0 or self._fading is not None or self._played < self._fade_in:
-            out = self._shaped(out)
-        self._played += len(out) / rate
-        if len(self._buffer) < READ_AHEAD_SECONDS * rate:
-            self._wake.set()
+        """Up to `n` samples, 20 ms at `rate`; fewer at the end, or when the source is late."""
+        if rate == self._rate and self._turned is None:
+            out = self._last = self._take(n)
+        else:
+            if self._turned is None:
+                self._turned = Turned(self._rate, self._take, self._last)
+            out = self._turned.pull(rate)
         if self.finished:
             # Over when this frame's time is, not when the frame is made.
             asyncio.get_running_loop().call_later(FRAME_SECONDS, self._over.set)
         return out
 
+    def _take(self, n: int) -> Samples:
+        """Up to `n` samples of the buffer."""
+        if self._inline and len(self._buffer) <= n and not self._eof:
+            self._top_up(n + 1)  # one more than is needed: so the end is known when the last sample leaves
+        out, self._buffer = self._buffer[:n], self._buffer[n:]
+        if self._factor != 1.0 or self._fading is not None or self._played < self._fade_in:
+            out = self._shaped(out)
+        self._played += len(out) / self._rate
+        if len(self._buffer) < READ_AHEAD_SECONDS * self._rate:
+            self._wake.set()
+        return out
+
     def _top_up(self, n: int) -> None:
         """Of an inline source, which may have nothing yet. What it raises is its player's, not the call's."""
         try:
-            reader = self._opened(self._rate)
+            reader = self._opened()
             while len(self._buffer) < n:
                 block = reader.read()
                 self._eof = block is None
@@ -203,14 +214,14 @@ class Player:
 
     # --- in a reader thread, or inline ---
 
-    def _read(self, rate: int, wanted: int) -> Samples | None:
+    def _read(self) -> Samples | None:
         blocks: list[Samples] = []
         with self._lock:
             if self._late_failure is not None:
                 raise self._late_failure
             try:
-                reader = self._opened(rate)
-                while sum(map(len, blocks)) < wanted and (block := reader.read()) is not None:
+                reader = self._opened()
+                while sum(map(len, blocks)) < READ_SECONDS * self._rate and (block := reader.read()) is not None:
                     blocks.append(block)
                     if not len(block):  # nothing yet
                         break
@@ -220,10 +231,9 @@ class Player:
                 self._late_failure = exc
         return np.concatenate(blocks) if blocks else None
 
-    def _opened(self, rate: int) -> AtRate:
+    def _opened(self) -> AtRate:
         if self._reader is None:
-            self._reader = AtRate(self._source.open(rate), rate)
-        self._reader.retune(rate)
+            self._reader = AtRate(self._source.open(self._rate), self._rate)
         return self._reader
 
     def _close(self) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
-from ..audio import NOTHING, Resampler, Samples, resampled
+from ..audio import Resampler, Samples
 
 CHUNK_SECONDS = 0.2
 """What generators give at a time."""
@@ -50,22 +48,13 @@ def duration_of(source: object) -> float | None:
 
 
 class AtRate:
-    """A reader's blocks at the rate of the call, which may change on the way (another codec)."""
+    """A reader's blocks at the rate of the call."""
 
     def __init__(self, reader: Reader, rate: int) -> None:
         self.rate = rate
         self._reader = reader
         self._resampler = Resampler(reader.rate, rate)
-        self._tail = NOTHING
         self._ended = False
-
-    def retune(self, rate: int) -> None:
-        """From here on at another rate; what is inside the old filter comes first, so that no sample is
-        lost."""
-        if rate != self.rate:
-            left = np.concatenate((self._tail, self._resampler.flush()))
-            self._tail = resampled(left, self.rate, rate)
-            self.rate, self._resampler = rate, Resampler(self._reader.rate, rate)
 
     def read(self) -> Samples | None:
         while not self._ended:
@@ -74,7 +63,6 @@ class AtRate:
             if block is not None and not len(block):
                 return block
             out = self._resampler.flush() if block is None else self._resampler.feed(block)
-            out, self._tail = np.concatenate((self._tail, out)), NOTHING
             if len(out):
                 return out
         return None
