@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import trio
 
 from ..config import Config
 from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem, UsageError
-from ..sim.config import parse as parse_sim
 from .common import DONE, FAILED, USAGE, Connection, configuration, make_session, plugins_of, say, say_error
+from .sim_section import sim_of
 
 
 def check(connection: Connection, *, online: bool, as_json: bool) -> int:
@@ -31,19 +30,12 @@ def _checked(connection: Connection) -> tuple[Config | None, list[Problem]]:
     except ConfigError as exc:
         return None, exc.problems
     problems: list[Problem] = []
-    if config.sim is not None:
-        try:
-            parse_sim(config.sim, file=config.where.file, base=_base(config))
-        except ConfigError as exc:
-            problems += exc.problems
+    try:
+        sim_of(config)
+    except ConfigError as exc:
+        problems += exc.problems
     _, complaints = plugins_of(config)
     return config, problems + [p for c in complaints for p in c.problems()]
-
-
-def _base(config: Config) -> Any:
-    from pathlib import Path
-
-    return Path(config.where.file).resolve().parent
 
 
 async def _logins(config: Config) -> list[str]:

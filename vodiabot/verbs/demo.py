@@ -15,10 +15,10 @@ from ..config.model import ConsoleConfig, ExtensionConfig
 from ..errors import ConfigError, Problem
 from ..sim.config import SimConfig
 from ..sim.config import default as default_sim
-from ..sim.config import parse as parse_sim
 from ..sim.server import RunningSim, serve
 from .common import DEFAULT_FILE, DONE, Connection, configuration, on_signals, say
 from .run import make_bot
+from .sim_section import sim_of
 
 DEMO_FILE = Path(__file__).parent.parent / "demo.toml"
 """Used where there is no bot.toml."""
@@ -34,10 +34,7 @@ def demo_configuration(connection: Connection) -> tuple[Config, SimConfig]:
     if connection.file is None and not DEFAULT_FILE.exists():
         connection = Connection(**{**vars(connection), "file": DEMO_FILE})
     config = configuration(connection, pbx_optional=True)
-    if config.sim is None:
-        sim = default_sim()
-    else:
-        sim = parse_sim(config.sim, file=config.where.file, base=Path(config.where.file).resolve().parent)
+    sim = sim_of(config) or default_sim()
     _check_extensions(config, sim)
     return config, sim
 
