@@ -38,9 +38,10 @@ def test_the_end_of_a_sound_comes_out_and_is_not_heard_later(rate: int, wanted: 
     assert rest is not None
     assert len(rest) == wanted // 50
     whole = np.concatenate([*out, rest])
-    delay = round(_delay(rate, wanted) * wanted / rate)
-    reference, edge = tone_of(400, 0.1, wanted), round(0.004 * wanted)
-    assert np.abs(whole[delay : delay + len(reference)].astype(int) - reference)[edge:-edge].max() < 400
+    when = np.arange(len(whole)) / wanted - _delay(rate, wanted) / rate
+    own = 32767 * 0.5 * np.sin(2 * np.pi * 400 * when)
+    assert np.abs(whole - own)[(when > 0.004) & (when < 0.096)].max() < 100
+    assert np.abs(whole[when > 0.104]).max() < 10
     assert not blocks.to(wanted, silence(n), rate).any(), "nothing of it is left"
 
 
