@@ -12,6 +12,9 @@ from .story import Unexpected
 
 SILENCE = "silence"
 
+LONGEST_TEXT = 60.0
+"""Seconds that may pass until something ends of which it is not known how long it is."""
+
 
 class Waiting(Protocol):
     """What `Exchange` and a live stage have."""
@@ -71,7 +74,7 @@ class Hearing:
         return None
 
     async def _until_heard(self, sound: Sound) -> None:
-        patience = sound.duration + 1.0
+        patience = (sound.duration or LONGEST_TEXT) + 1.0
         await self._stage.until(
             lambda: sound.ended is not None, patience, lambda: f"{sound.name} did not end within {patience:g} s"
         )

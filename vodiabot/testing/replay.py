@@ -24,7 +24,7 @@ from ..ports import DtmfReceived, FarSideHeard, FarSideSilent, MediaEvent, Media
 from ..protocol import codec
 from ..tape import Entry, Header
 from .media import VirtualLeg, VirtualMedia
-from .saying import speech
+from .speech import VirtualSpeech
 from .watch_log import Log
 from .wire import Wire
 
@@ -103,6 +103,7 @@ class _Replay:
             media=self._media.opened,
             make_session=self._make_session,
             wall=lambda: self._header.began + self.now(),
+            speech=VirtualSpeech(),
         )
 
     def now(self) -> float:
@@ -117,7 +118,7 @@ class _Replay:
 
     async def run(self) -> Replayed:
         self._began = trio.current_time()
-        with self._log.capturing(), speech():
+        with self._log.capturing():
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._bot.run)
                 self._began = trio.current_time()

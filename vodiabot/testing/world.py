@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,12 +13,12 @@ from trio.testing import MockClock
 
 from ..bot import Bot
 from ..calls import Call
-from ..errors import ConfigError
+from ..errors import ConfigError, SpeechUnavailable
 from ..session import Session
 from .exchange import Exchange
 from .media import VirtualLeg, VirtualMedia
-from .saying import speech
 from .settings import Prepared
+from .speech import VirtualSpeech
 from .story import Deeds, Story
 from .watch_log import Failure, Log
 
@@ -112,7 +111,9 @@ class World:
     ) -> None:
         """`start`: the time on the wall at first. `seed`: of the PBX's ids. `speaks`: there is a speech provider."""
         self.prepared = prepared
-        self._speech = speech if speaks else nullcontext
+        self.speech = VirtualSpeech()
+        if not speaks:
+            self.speech.fails_with = SpeechUnavailable("no speech provider is installed")
         epoch = start.timestamp()
         config = prepared.config
         self.pbx = Exchange(prepared.sim, users=tuple(e.user for e in config.extensions), epoch=epoch, seed=seed)
@@ -125,6 +126,7 @@ class World:
             media=self.media.opened,
             make_session=partial(Session, connect=self.pbx.virtual.connect),
             wall=lambda: epoch + _now(),
+            speech=self.speech,
         )
         self.bot = VirtualBot(self.engine, self.pbx, self.log)
 
@@ -135,7 +137,7 @@ class World:
     async def run(self, body: Callable[[], Awaitable[T]]) -> T:
         """Start it all, do what the body does, and see that nothing is left. Raises what the body raises, else
         Unexpected for what is left, and for plugins that failed."""
-        with self.log.capturing(), self._speech():
+        with self.log.capturing():
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.pbx.virtual.run)
                 result = await self._with_bot(body)

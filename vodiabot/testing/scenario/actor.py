@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from ...bot import Bot
 from ...calls import Call
-from ...errors import Busy, CallEnded, DialError, NoAnswer, Rejected
+from ...errors import Busy, CallEnded, DialError, NoAnswer, Rejected, SpeechUnavailable
 from ...events import ChatReceived
 from ...sources import Tone
 from ..hearing import Hearing
 from ..people import PATIENCE
-from ..sounds import Sound, Spoken, name_of, text_of
+from ..sounds import HUM, Sound, Spoken, name_of, text_of
 from ..story import Unexpected
 from .ears import RATE, Ears
 from .model import Cast
@@ -283,16 +284,25 @@ class LiveActor:
         )
 
     async def speaks(self, text: str, *, seconds: float | None = None) -> None:
-        spoken = Spoken(text)
-        source = Tone((180.0, 360.0, 540.0), seconds, 0.15) if seconds is not None else spoken
-        sound = Sound(spoken, source.duration or 0.0, began=trio.current_time())
+        sound = Sound(Spoken(text), 0.0, began=trio.current_time())
         other = self._stage.actor_at(self._up.remote.number) if self._up is not None else None
         if other is not None:
             other.hearing.hear(sound)
-        await self._does(f"says '{text}'", lambda call: call.play(source))
+        await self._does(f"says '{text}'", partial(self._say, text, seconds))
         sound.ended = trio.current_time()
         if other is not None:
             other.hearing.hear(sound)
+
+    async def _say(self, text: str, seconds: float | None, call: Call) -> None:
+        """By a speech provider, if there is one; else a hum of its length."""
+        hum = Spoken(text) if seconds is None else Tone(HUM, seconds, 0.15)
+        if seconds is not None:
+            await call.play(hum)
+            return
+        try:
+            await call.say(text)
+        except SpeechUnavailable:
+            await call.play(hum)
 
     # --- the rest ----------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,6 @@ from ...plugins import LoadedPlugin, load_plugins
 from ...plugins.model import Implementation
 from ...sim.config import Extension, SimConfig
 from ...sim.server import RunningSim, serve
-from ..saying import speech, watched_speech
 from ..settings import prepare, shipped_plugins
 from ..watch_log import Log
 from .actor import LiveActor
@@ -44,10 +43,7 @@ LEAVE_TIMEOUT = 15.0
 NUMBERS_OF = ("is_transferred_to", "is_connected_to", "calls", "transfers")
 """Verbs whose value is a number that has to be there."""
 
-NO_EARS = (
-    "speech is not recognised: where a text is heard, the bot said so, and there was sound in that time; "
-    "a text is spoken by the cast as a hum of its length"
-)
+NO_EARS = "speech is not recognised: where a text is heard, the bot said so, and there was sound in that time"
 
 
 def run_at_sim(scenario: Scenario) -> Outcome:
@@ -69,7 +65,7 @@ def run_at_pbx(scenario: Scenario, file: Path) -> Outcome:
         raise ConfigError([problem for one in problems for problem in one.problems()])
     parts = _parts(scenario, config)
     bot = msgspec.structs.replace(config, extensions=config.extensions[:1])
-    return _played(scenario, config.pbx.url, partial(_on_stage, bot, plugins, parts, saying=False))
+    return _played(scenario, config.pbx.url, partial(_on_stage, bot, plugins, parts, hums=False))
 
 
 def _played(scenario: Scenario, against: str, perform: Callable[..., Awaitable[None]]) -> Outcome:
@@ -141,7 +137,7 @@ async def _at_sim(
             pbx = msgspec.structs.replace(config.pbx, url=running.url, domain=sim.domain)
             parts = {c.id: ExtensionConfig(user=c.number, password=Secret(CAST_PASSWORD)) for c in used(scenario)}
             config = msgspec.structs.replace(config, pbx=pbx)
-            await _on_stage(config, plugins, parts, scenario, player, saying=True)
+            await _on_stage(config, plugins, parts, scenario, player, hums=True)
             nursery.cancel_scope.cancel()
 
 
@@ -160,13 +156,13 @@ async def _on_stage(
     scenario: Scenario,
     player: Player,
     *,
-    saying: bool,
+    hums: bool,
 ) -> None:
     numbers = {scenario.cast[id_].number: extension.user for id_, extension in parts.items()}
-    stage = LiveStage(config, plugins, numbers)
+    stage = LiveStage(config, plugins, numbers, hums=hums)
     if any(step.verb.name in ("hears", "speaks") for step in scenario.steps):
         stage.notes.append(NO_EARS)
-    with stage.log.capturing(), speech() if saying else watched_speech():
+    with stage.log.capturing():
         async with _running(stage.bot), trio.open_nursery() as nursery:
             stage.nursery = nursery
             for id_, extension in parts.items():

@@ -19,12 +19,12 @@ from ...media.bridge import open_media
 from ...session import Session, SessionTimers, Socket
 from ...session.socket import connect
 from ..deeds import Watcher
-from ..saying import saying
-from ..sounds import Sound, Spoken, duration_of
+from ..sounds import Sound, duration_of
 from ..story import Deeds, Story, Unexpected
 from ..watch_log import Log
 from .model import Cast
 from .stage import Actor
+from .watched_speech import WatchedSpeech, being_said
 
 if TYPE_CHECKING:
     from .actor import LiveActor
@@ -38,8 +38,9 @@ class LiveStage:
 
     nursery: trio.Nursery
 
-    def __init__(self, config: Config, plugins: Any, numbers: dict[str, str]) -> None:
-        """`numbers`: a number of the scenario → the extension that has its part."""
+    def __init__(self, config: Config, plugins: Any, numbers: dict[str, str], *, hums: bool) -> None:
+        """`numbers`: a number of the scenario → the extension that has its part. `hums`: where no speech provider is
+        installed, a hum stands for what the bot says; else that is the plugin's business."""
         self.story = Story(lambda: trio.current_time() - self._began)
         self.watcher = Watcher(self.story)
         self.notes: list[str] = []
@@ -52,7 +53,9 @@ class LiveStage:
         self._lose = trio.Event()
         self._expected = 0
         self._config = config
-        self.bot = Bot(config, plugins=plugins, media=self._media, make_session=partial(Session, connect=self._connect))
+        make_session = partial(Session, connect=self._connect)
+        self.bot = Bot(config, plugins=plugins, media=self._media, make_session=make_session)
+        self.bot.speech = WatchedSpeech(self.bot.speech, self, hums=hums)
 
     def begin(self) -> None:
         """The story begins now."""
@@ -236,8 +239,11 @@ def _watch(leg: Any, stage: LiveStage, label: str) -> None:
     play, send_dtmf, record = leg.play, leg.send_dtmf, leg.record
 
     async def play_watched(source: Any, **options: Any) -> None:
-        text = saying.get()
-        sound = Sound(Spoken(text) if text else source, _length(source), began=trio.current_time())
+        if (said := being_said.get()) is not None:
+            said.begins(label)
+            await play(source, **options)
+            return
+        sound = Sound(source, _length(source), began=trio.current_time())
         stage.sound(label, sound)
         try:
             await play(source, **options)
