@@ -15,7 +15,7 @@ from ..ports import MediaStats, Recording, SpeechPort
 from ..protocol import steps
 from .audio import CallAudio, open_audio
 from .gathering import LATE_TERMINATOR, Allowed, Gathered, Keys, gather, rules_of
-from .keys import parts_of
+from .keys import Pressed, parts_of
 from .leg import Leg
 from .numbers import dialable
 from .prompts import HowToPlay, play_all, play_beside, prompt_of
@@ -270,12 +270,12 @@ class Call:
             else:
                 await self._while_up(partial(self._leg.media.send_dtmf, part))
 
-    async def dtmf(self) -> AsyncIterator[str]:
+    def dtmf(self) -> AsyncIterator[str]:
         """Digits of the other side, `0-9*#A-D`, as they come, each when it begins; also those that came before and that
-        nobody took, the last 200. Ends with the call. A digit goes to one taker only, this or `gather`."""
+        nobody took, the last 200. Ends with the call; may be left at any digit, and begun again. A digit goes to one
+        taker only, this or `gather`."""
         self._leg.may()
-        async for digit in self._leg.digits:
-            yield digit
+        return Pressed(self._leg.digits)
 
     async def gather(
         self,

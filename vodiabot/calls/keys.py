@@ -1,8 +1,11 @@
-"""Digits to be sent, as a plugin writes them."""
+"""Digits to be sent, as a plugin writes them; digits that come, as it takes them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+
+import trio
 
 from ..errors import UsageError
 
@@ -19,3 +22,20 @@ def parts_of(text: str) -> list[str | float]:
     if wrong is not None or len(capitals) != len(text):
         raise UsageError(f"{wrong or text!r} can't be sent as DTMF: there are 0-9, *, #, A-D, and , or w for a pause")
     return [part if part[0] not in ",W" else PAUSE * len(part) for part in _PARTS.findall(capitals)]
+
+
+class Pressed(AsyncIterator[str]):
+    """The digits that come. No async generator: one that is left in the midst holds what it waits for until it is
+    collected, and trio complains of that."""
+
+    def __init__(self, digits: trio.MemoryReceiveChannel[str]) -> None:
+        self._digits = digits
+
+    async def __anext__(self) -> str:
+        try:
+            return await self._digits.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """For those who close what they iterate over. There is nothing to be closed."""
