@@ -24,7 +24,7 @@ def sound_of(path: Path) -> tuple[np.ndarray[Any, np.dtype[np.float64]], int]:
 
 
 def assert_speech(path: Path, text: str) -> None:
-    """8 to 30 characters a second; loud, but not all the time: syllables; most of its energy where voices have theirs."""
+    """8 to 30 characters a second; loud, but not all the time: syllables; most of its energy where voices have it."""
     samples, rate = sound_of(path)
     assert 8 < len(text) / (len(samples) / rate) < 30
     block = rate // 50
