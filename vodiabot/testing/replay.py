@@ -133,7 +133,7 @@ class _Replay:
         return self.result
 
     async def _catch_up(self, entry: Entry) -> None:
-        """What the bot said on the tape before this, it is to say before it hears this: there may be no moment between."""
+        """What the bot said on the tape before this, it is to say before it hears this, perhaps at the same moment."""
         with trio.move_on_after(PATIENCE) as patience:
             while any(earlier.number < entry.number for earlier in self._expected if earlier not in self._given_up):
                 await self._spoke.wait()

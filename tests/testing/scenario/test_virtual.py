@@ -1,0 +1,128 @@
+"""Scenarios in virtual time, and by the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vodiabot.testing.scenario import load
+from vodiabot.testing.scenario.runner import Outcome
+from vodiabot.testing.scenario.virtual import run_virtual
+from vodiabot.verbs.scenario import run_scenarios
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+HEAD = f'settings = {{ plugins = {{ enabled = ["desk"], path = ["{PLUGINS.as_posix()}"] }} }}\n'
+
+TALK = """
+did = ["answers 0711123456", "holds 0711123456", "calls 500",
+       "says 'A caller for you.' to 500", "joins 0711123456 and 500"]
+
+[[person]]
+id = "sales"
+number = "500"
+inside = true
+answers_after = 1
+
+[[step]]
+calls = "45"
+[[step]]
+presses = "4"
+[[step]]
+is_held = true
+[[step]]
+who = "sales"
+hears = "a caller for you"
+whole = false
+[[step]]
+who = "sales"
+presses = "1"
+[[step]]
+is_connected_to = "500"
+[[step]]
+who = "sales"
+hangs_up = true
+[[step]]
+is_hung_up = true
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "scenario.toml"
+    file.write_text(HEAD + text)
+    return file
+
+
+def played(folder: Path, text: str) -> Outcome:
+    return run_virtual(load(written(folder, text)))
+
+
+def test_it_passes(tmp_path: Path) -> None:
+    outcome = played(tmp_path, TALK)
+    assert outcome.passed, outcome.as_text()
+
+
+def test_every_verb_is_known_to_the_people() -> None:
+    from vodiabot.testing.people import Person
+    from vodiabot.testing.scenario import VERBS
+    from vodiabot.testing.scenario.actor import LiveActor
+
+    for verb in VERBS.values():
+        name = "hears" if verb.name in ("hears_file", "hears_tone") else verb.name
+        if verb.personal:
+            assert hasattr(Person, name)
+            assert hasattr(LiveActor, name)
+
+
+@pytest.mark.parametrize(
+    ("steps", "error", "step"),
+    [
+        ('[[step]]\ncalls = "45"\n[[step]]\nhears = "x"', "heard nothing within 10 s, expected 'x'", 2),
+        ('[[step]]\nhangs_up = true', "hangs up, but there is no call", 1),
+        ('[[step]]\ncalls = "45"\n[[step]]\npresses = "9"\n', "KeyError: '9'", None),
+        ('[[step]]\ncalls = "45"\n[[step]]\npresses = "9"\n[[step]]\nbot_fails = "ValueError"', "raised KeyError", 3),
+        ('did = []\n[[step]]\ncalls = "45"', "answers 0711123456", None),
+        ('[[step]]\nbot_does = "calls 500"\nwithin = 1', "the bot did not within 1 s: calls 500", 1),
+    ],
+)
+def test_what_fails_is_told_with_its_step(steps: str, error: str, step: int | None, tmp_path: Path) -> None:
+    outcome = played(tmp_path, steps)
+    assert not outcome.passed
+    assert error in outcome.error
+    assert (None if outcome.step is None else outcome.step.index + 1) == step
+
+
+def test_an_expected_failure_passes(tmp_path: Path) -> None:
+    steps = '[[step]]\ncalls = "45"\n[[step]]\npresses = "9"\n[[step]]\nbot_fails = "KeyError"\n'
+    outcome = played(tmp_path, steps)
+    assert outcome.passed, outcome.as_text()
+
+
+def test_the_bot_comes_back(tmp_path: Path) -> None:
+    steps = '[[step]]\ncalls = "45"\n[[step]]\nconnection_lost = 2\n[[step]]\nwaits = 20\n[[step]]\npresses = "1"\n'
+    outcome = played(tmp_path, steps + '[[step]]\nhears_file = "chime.wav"\n[[step]]\nhears_tone = 440')
+    assert outcome.passed, outcome.as_text()
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = written(tmp_path, TALK)
+    assert run_scenarios([good, good], "virtual", as_json=True, debug=False) == 0
+    first, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["passed"], first["against"], first["step"], first["error"]) == (True, "virtual", None, None)
+    assert first["did"][0]["text"] == "answers 0711123456"
+    bad = written(tmp_path, '[[step]]\nhangs_up = true')
+    assert run_scenarios([bad], "virtual", as_json=False, debug=False) == 1
+    assert "scenario.toml:2: step 1, caller hangs_up" in capsys.readouterr().out
+
+
+def test_a_wrong_file_is_told_before_anything_is_played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = written(tmp_path, TALK)
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[[step]]\n")
+    assert run_scenarios([good, bad], "virtual", as_json=False, debug=False) == 2
+    assert run_scenarios([good], "nowhere", as_json=False, debug=False) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "bad.toml:1: step[0]: does nothing" in told.err
+    assert '--against must be "virtual", "sim" or a bot.toml' in told.err
