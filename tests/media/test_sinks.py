@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -231,3 +233,74 @@ def test_a_disk_that_stalls_ends_the_recording_and_not_the_memory(
 
     with pytest.raises(SourceError, match="slow"):
         recording(tmp_path / "x.wav", feed)
+
+
+class SlowWriter:
+    """A disk on which everything takes a while; nobody may come in between."""
+
+    opened: list[SlowWriter] = []
+
+    def __init__(self, *_: object) -> None:
+        time.sleep(0.1)
+        self.samples = 0
+        self.closed = 0
+        self.inside = threading.Lock()
+        SlowWriter.opened.append(self)
+
+    def _alone(self) -> None:
+        assert self.inside.acquire(blocking=False), "two threads write one file"
+        time.sleep(0.1)
+        self.inside.release()
+
+    def write(self, samples: np.ndarray) -> None:  # type: ignore[type-arg]
+        assert not self.closed
+        self._alone()
+        self.samples += len(samples)
+
+    def close(self) -> None:
+        self._alone()
+        self.closed += 1
+
+
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.7, 0.85])
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_cancelled_recording_is_whole_and_closed_whatever_it_was_doing(
+    after: float, twice: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it opens the file, while it waits, while it writes: on a slow disk that is most of the time."""
+    monkeypatch.setattr("vodiabot.media.sinks.recorder.open_writer", SlowWriter)
+    SlowWriter.opened.clear()
+
+    async def main() -> int:
+        with ThreadPoolExecutor(4) as threads:
+            recorder = Recorder(tmp_path / "x.wav", 8000, threads)
+            run = asyncio.ensure_future(recorder.run())
+            begun, pushed = asyncio.get_running_loop().time(), 0
+            await asyncio.sleep(0)
+            while asyncio.get_running_loop().time() - begun < after:
+                recorder.push(block(99), 8000, begun + pushed * BLOCK)
+                pushed += 1
+                await asyncio.sleep(BLOCK)
+            run.cancel()
+            if twice:
+                await asyncio.sleep(0.05)
+                run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+            return pushed
+
+    pushed = asyncio.run(main())
+    [writer] = SlowWriter.opened
+    assert writer.closed == 1
+    assert writer.samples >= pushed * 160 or twice
+
+
+def test_the_end_before_a_pause_is_not_heard_after_it() -> None:
+    lane = Lane(8000)
+    for i in range(5):
+        lane.put(pcm(400, 16000), 16000, i * BLOCK)
+    lane.put(np.zeros(320, np.int16), 16000, 1.0)
+    samples = lane.take(9000)
+    assert not samples[960:].any(), "nothing that the filter still held"
+    there = np.flatnonzero(np.abs(samples.astype(int)) > 100)
+    assert (there[-1] - there[0]) / 8000 == pytest.approx(0.1, abs=0.002)

@@ -87,11 +87,14 @@ class OpusWriter:
         self._layout = "stereo" if channels == 2 else "mono"
         self._samples = 0
         options = {"page_duration": str(OPUS_PAGE_MICROSECONDS), "flush_packets": "1"}
+        self._container: Any = None
         try:
-            self._container: Any = av.open(f"file:{path}", mode="w", format="ogg", options=options)
+            self._container = av.open(f"file:{path}", mode="w", format="ogg", options=options)
             self._stream = self._container.add_stream("libopus", rate=OPUS_RATE, layout=self._layout)
             self._stream.bit_rate = OPUS_BITRATE * channels
         except (av.FFmpegError, ValueError) as exc:
+            if self._container is not None:
+                self._container.close()
             raise self._unwritable(exc) from exc
         self._resampler = av.AudioResampler(format="s16", layout=self._layout, rate=OPUS_RATE)
 

@@ -65,10 +65,19 @@ class Lane:
         little early) is appended to it."""
         place = round(at * self._rate)
         if place > self.end + round(FRAME_SECONDS * self._rate) // 2:
+            self._rest(place)
             self.fill(place)
         block = self._blocks.to(self._rate, samples, rate)
         self._waiting.append(block)
         self.end += len(block)
+
+    def _rest(self, until: int) -> None:
+        """What the filter still holds is the end of what came before the pause."""
+        rest = self._blocks.rest()
+        if rest is not None:
+            rest = rest[: until - self.end]
+            self._waiting.append(rest)
+            self.end += len(rest)
 
     def fill(self, until: int) -> None:
         """Silence up to a sample."""
@@ -78,6 +87,8 @@ class Lane:
 
     def take(self, until: int) -> Samples:
         """What waits up to a sample, and no more of it is kept."""
+        if until > self.end + round(FRAME_SECONDS * self._rate) // 2:
+            self._rest(until)
         self.fill(until)
         joined = np.concatenate(self._waiting) if self._waiting else NOTHING
         n = max(0, until - self._taken)
@@ -111,6 +122,7 @@ class Recorder:
         self._quiet_since = 0.0
         self._wake = asyncio.Event()
         self._stopped_by = ""
+        self._writer: Writer | None = None
 
     # --- fed ---
 
@@ -145,9 +157,14 @@ class Recorder:
     async def run(self) -> Recording:
         """Until stopped; then the file is complete. Cancelled: the file is complete as well. Raises SourceError."""
         self._age(self._loop.time())
-        writer: Writer = await self._in_thread(
-            open_writer, self._path, self._rate, 1 if self._sent is None else 2
-        )
+        try:
+            await self._in_thread(self._open)
+        except asyncio.CancelledError:
+            if self._writer is not None:
+                await self._finish(self._writer)
+            raise
+        writer = self._writer
+        assert writer is not None
         try:
             while not self._stopped_by:
                 await self._tick(writer)
@@ -157,6 +174,9 @@ class Recorder:
         if self._stopped_by == TOO_SLOW:
             raise SourceError(f"{self._path}: the disk is too slow to record on")
         return Recording(path=self._path, duration=self._written / self._rate, stopped_by=self._stopped_by)
+
+    def _open(self) -> None:
+        self._writer = open_writer(self._path, self._rate, 1 if self._sent is None else 2)
 
     async def _tick(self, writer: Writer) -> None:
         self._wake.clear()
@@ -190,8 +210,16 @@ class Recorder:
         return end if self._max_samples is None else min(end, self._max_samples)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Never cut short, since what comes next is done to the same file in another thread: a cancellation waits."""
+        job = self._loop.run_in_executor(self._writers, partial(work, *args, **kwargs))
         try:
-            return await self._loop.run_in_executor(self._writers, partial(work, *args, **kwargs))
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            while not job.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait((job,))
+            job.exception()  # looked at: nobody else will
+            raise
         except OSError as exc:
             raise SourceError(f"{self._path}: can't be written: {exc.strerror or exc}") from exc
 
