@@ -6,6 +6,7 @@ The public names: what plugins import. See docs/plugins.md.
 from . import errors, events
 from .bot import Bot
 from .calls import Call, Conference, Consultation, DomainCall, ParkedCall, Party, Phone, Text, format_number
+from .config import Secret
 from .errors import (
     AsyncioCancelled,
     Busy,
@@ -63,6 +64,7 @@ __all__ = [
     "Rejected",
     "Request",
     "Response",
+    "Secret",
     "SourceError",
     "SpeechFailed",
     "SpeechUnavailable",

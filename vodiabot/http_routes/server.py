@@ -40,17 +40,22 @@ async def serve_routes(
     routes: Routes, config: HttpConfig, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve `/plugin/NAME/…` until cancelled; started with the address. Raises UsageError if it can't be had."""
-
-    async def answer(request: WebRequest) -> WebResponse:
-        return _web(await _answer(routes, request))
-
     listener = bind(config.listen, "[http]")
     app = Starlette(
-        routes=[WebRoute("/plugin/{plugin}/{path:path}", answer, methods=METHODS)],
+        routes=[web_route(routes)],
         middleware=guards(listener, config.hosts),
     )
     app.router.redirect_slashes = False
     await serve(app, listener, task_status=task_status)
+
+
+def web_route(routes: Routes) -> WebRoute:
+    """All routes of all plugins, as starlette takes it."""
+
+    async def answer(request: WebRequest) -> WebResponse:
+        return _web(await _answer(routes, request))
+
+    return WebRoute("/plugin/{plugin}/{path:path}", answer, methods=METHODS)
 
 
 async def _answer(routes: Routes, request: WebRequest) -> Response:

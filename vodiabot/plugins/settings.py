@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 import types
 import typing
@@ -15,6 +16,9 @@ from typing import Any, TypeGuard, cast
 import msgspec
 
 from ..config import dotted
+from ..config.model import Secret
+from ..config.reading import Source, Wrong
+from ..config.secrets import secret
 
 NO_DEFAULT = object()
 
@@ -186,7 +190,9 @@ def _holds_models(expected: Any) -> bool:
 
 def _convert(value: Any, expected: Any, base: Path) -> Any:
     def special(kind: type, raw: Any) -> Any:
-        """Types that msgspec doesn't know. A door: secrets by env or file come here."""
+        """Types that msgspec doesn't know."""
+        if kind is Secret:
+            return _secret(raw, base)
         if isinstance(kind, type) and issubclass(kind, Path) and isinstance(raw, str):
             return base / Path(raw).expanduser()
         if isinstance(kind, type) and issubclass(kind, Path):
@@ -199,6 +205,18 @@ def _convert(value: Any, expected: Any, base: Path) -> Any:
         raise
     except Exception as exc:  # the plugin's own `__post_init__` or types may raise anything
         raise ModelError(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _secret(raw: Any, base: Path) -> Secret:
+    """As a password of the engine's own sections: a text, `{ env = … }` or `{ file = … }`. Raises ValueError."""
+    source = Source("", base, os.environ)
+    try:
+        found = secret(raw, source.top).resolve()
+    except Wrong as exc:
+        raise ValueError(str(exc)) from None
+    if found is None:
+        raise ValueError("; ".join(problem.message for problem in source.problems))
+    return found
 
 
 def _flaw(exc: msgspec.ValidationError, key: str) -> Flaw:
