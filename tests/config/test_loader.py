@@ -213,6 +213,16 @@ def test_neither_pbx_nor_simulator() -> None:
         ("media", 'ice_servers = ["http://a"]', "media.ice_servers[0]", "stun:host:port"),
         ("media", 'ice_servers = ["stun:u:p@a"]', "media.ice_servers[0]", "stun:host:port"),
         ("media", 'ice_servers = [{ username = "a" }]', "media.ice_servers[0].urls", "missing"),
+        ("speech", 'provider = "espeek"', "speech.provider", 'did you mean "espeak"?'),
+        ("speech", 'provider = "piper"', "speech.provider", "needs the .onnx file of a voice"),
+        ("speech", 'model = "absent.onnx"', "speech.model", "can't be read: No such file"),
+        ("speech", 'voice = "../x"', "speech.voice", "must be the name of a voice"),
+        ("speech", 'language = "German!"', "speech.language", 'such as "de" or "en-gb"'),
+        ("speech", "speed = 9", "speech.speed", "must be 0.5 to 3"),
+        ("speech", "speed = nan", "speech.speed", "must be 0.5 to 3"),
+        ("speech", 'speed = "fast"', "speech.speed", "must be a number, not a text"),
+        ("speech", "cache_mb = -1", "speech.cache_mb", "must be 0 or more"),
+        ("speech", 'text = "Hi"', "speech.text", "unknown key"),
         ("limits", "hook_timeout = 0", "limits.hook_timeout", "longer than nothing"),
         ("limits", "wrap_up = inf", "limits.wrap_up", "not endless"),
         ("limits", "wrap_up = 1979-05-27", "limits.wrap_up", "must be a time"),
@@ -250,6 +260,16 @@ def test_urls(url: str, message: str) -> None:
     assert (problem.line, problem.key) == (2, "pbx.url")
     assert message in problem.message
     assert "hunter2" not in str(problem)
+
+
+def test_how_texts_are_spoken(tmp_path: Path) -> None:
+    (tmp_path / "joe.onnx").write_bytes(b"")
+    speech = '[speech]\nvoice = "en-us+f3"\nlanguage = "en"\nspeed = 1\nmodel = "joe.onnx"\ncache_mb = 0\n'
+    read = parse(SMALL + speech, base=tmp_path).speech
+    assert (read.provider, read.voice, read.language, read.speed) == ("auto", "en-us+f3", "en", 1.0)
+    assert (read.model, read.cache_mb) == (tmp_path / "joe.onnx", 0)
+    with pytest.raises(ConfigError, match="makes no sense with provider = \"flite\""):
+        parse(SMALL + speech + 'provider = "flite"\n', base=tmp_path)
 
 
 def test_an_address_is_no_domain() -> None:

@@ -24,6 +24,7 @@ from vodiabot.errors import ConfigError
         (sections.EXTENSION_FIELDS, model.ExtensionConfig),
         (sections.BOT_FIELDS, model.BotConfig),
         (sections.MEDIA_FIELDS, model.MediaConfig),
+        (sections.SPEECH_FIELDS, model.SpeechConfig),
         (sections.LIMITS_FIELDS, model.LimitsConfig),
         (sections.PLUGINS_FIELDS, model.PluginsConfig),
         (sections.CONSOLE_FIELDS, model.ConsoleConfig),

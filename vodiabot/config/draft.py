@@ -207,7 +207,7 @@ class Draft:
         spot = self._top / "speech"
         values = self._raw("speech")
         if values.get("provider") == "piper" and "model" not in values:
-            (spot / "model").complain("missing: piper needs the .onnx file of a voice")
+            (spot / "provider").complain('"piper" needs the .onnx file of a voice: model = "…"')
         if values.get("provider") in ("espeak", "flite") and "model" in values:
             (spot / "model").complain(f'makes no sense with provider = "{values["provider"]}"; it is for piper')
 

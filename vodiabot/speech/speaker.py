@@ -15,6 +15,7 @@ import trio
 from ..errors import SpeechFailed, SpeechUnavailable
 from .cache import MEGABYTE, Cache, Lease
 from .choice import choose, no_such_voice
+from .lead import cut_lead
 from .piper import Piper
 from .process import run
 from .providers import Espeak, EspeakProgram, Flite, Provider
@@ -71,6 +72,7 @@ class Speech:
         async with self._children:
             for command in provider.commands(how):
                 if await run(command, prepared, out):
+                    await trio.to_thread.run_sync(cut_lead, out)
                     return
         raise _NoSuchVoice
 
