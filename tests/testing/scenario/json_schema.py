@@ -20,7 +20,7 @@ def allows(schema: dict[str, Any], value: Any) -> bool:
     return all(_keyword(name, wanted, schema, value) for name, wanted in schema.items() if name not in SAYS_NOTHING)
 
 
-def _keyword(name: str, wanted: Any, schema: dict[str, Any], value: Any) -> bool:
+def _keyword(name: str, wanted: Any, schema: dict[str, Any], value: Any) -> bool:  # noqa: C901 - a table
     match name:
         case "type":
             return isinstance(value, TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool))

@@ -109,11 +109,14 @@ def _with_cast(sim: SimConfig, scenario: Scenario, bots: set[str]) -> SimConfig:
 
 
 def _parts(scenario: Scenario, config: Config) -> dict[str, ExtensionConfig]:
-    """Id → extension of bot.toml. Raises ConfigError if there are too few."""
+    """Id → extension of bot.toml: the one that it names, or that has its number, or any. Raises ConfigError if there
+    are too few."""
     free = list(config.extensions[1:])
+    users = {extension.user for extension in free}
+    wishes = {cast.id: cast.extension or (cast.number if cast.number in users else "") for cast in used(scenario)}
     parts: dict[str, ExtensionConfig] = {}
-    for cast in sorted(used(scenario), key=lambda cast: not cast.extension):
-        found = next((e for e in free if cast.extension in ("", e.user)), None)
+    for cast in sorted(used(scenario), key=lambda cast: not wishes[cast.id]):
+        found = next((e for e in free if wishes[cast.id] in ("", e.user)), None)
         if found is None:
             wanted = f"the extension {cast.extension}" if cast.extension else "one more extension"
             message = f'{wanted} is needed after the bot\'s own, for "{cast.id}" of {scenario.file}'

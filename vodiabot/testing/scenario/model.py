@@ -122,5 +122,3 @@ class Scenario:
     seed: int = 0
     did: tuple[str, ...] | None = None
     """All that the bot is to have done in the end; None: it is not compared."""
-    faults: tuple[dict[str, Any], ...] = ()
-    did_line: int | None = None

@@ -45,8 +45,6 @@ def parse(text: str, *, file: str) -> Scenario:
         start=read.get("start", ""),
         seed=read.get("seed", 0),
         did=read.get("did"),
-        faults=tuple(fault for fault in read.get("fault", ()) if fault),
-        did_line=source.line_of(("did",)),
     )
 
 
@@ -99,12 +97,6 @@ def _moment(value: object, spot: Spot) -> str:
 def _settings(value: object, spot: Spot) -> Any:
     """The tables of a bot.toml, or its path."""
     return value if isinstance(value, dict) else kinds.readable_file(value, spot)
-
-
-def _fault(value: object, spot: Spot) -> Any:
-    if not isinstance(value, dict):
-        raise Wrong(f"must be a table, not {type_of(value)}")
-    return value
 
 
 KINDS: dict[Takes, Kind] = {
@@ -169,7 +161,6 @@ SCENARIO = Table(
         "person": ListOf(PERSON, tables="[[person]]", keep_places=True),
         "step": ListOf(_step_table, tables="[[step]]", keep_places=True),
         "did": ListOf(kinds.text),
-        "fault": ListOf(_fault, tables="[[fault]]", keep_places=True),
     },
     required=("step",),
 )

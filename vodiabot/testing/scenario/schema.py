@@ -66,11 +66,10 @@ def schema() -> Json:
                 "anyOf": [{"type": "object"}, TEXT],
             },
             "start": {"type": "string", "description": "The time on the wall when it begins, in virtual time."},
-            "seed": {"type": "integer", "minimum": 0, "description": "Of ids, and of faults."},
+            "seed": {"type": "integer", "minimum": 0, "description": "Of the PBX's ids, in virtual time."},
             "person": {"type": "array", "items": PERSON},
             "step": {"type": "array", "items": {"oneOf": [_step(name) for name in VERBS]}},
             "did": {"type": "array", "items": TEXT, "description": "All that the bot did, in the end."},
-            "fault": {"type": "array", "items": {"type": "object"}},
         },
     }
 
