@@ -100,6 +100,7 @@ class Peer:
         self._dtls.on("statechange", self._state_changed)
         self._ice.on("statechange", self._state_changed)
         _loopback_if_alone(self._ice)
+        _no_consent_when_closed(self._ice)
 
     # --- offers and answers ---
 
@@ -297,3 +298,16 @@ def _loopback_if_alone(ice: Any) -> None:
         return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=timeout)
 
     connection.get_component_candidates = with_loopback
+
+
+def _no_consent_when_closed(ice: Any) -> None:
+    """aioice closes and connects at the same time where a call is given up just as it comes up; then it begins to ask
+    for consent after it was closed, and never ends."""
+    connection = ice._connection
+    query = connection.query_consent
+
+    async def while_open() -> None:
+        if not connection._closing:
+            await query()
+
+    connection.query_consent = while_open
