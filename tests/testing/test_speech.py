@@ -37,6 +37,7 @@ async def heard(
             if caller_does is not None:
                 await caller_does(call)
             await call.wait_ended()
+        await trio.sleep(1)
         return [(p.source, round(p.duration, 3), p.gain) for leg in made.media["45"].legs for p in leg.played]
 
 
@@ -58,6 +59,7 @@ async def test_texts_stand_in_lists_and_prompts(tmp_path: Path, autojump_clock: 
     async def speak(call: Call) -> None:
         await call.play([chime, Text("Welcome.", voice="slt"), Text("Hallo.", language="de")], gain=-3.0)
         assert await call.gather(prompt=[chime, "Press 1 for sales."], timeout=2) == "1"
+        await call.sleep(1)
 
     async def caller_does(call: Call) -> None:
         await trio.sleep(4)
