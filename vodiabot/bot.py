@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -184,17 +185,17 @@ class Bot(OwnThings):
                 nursery.start_soon(self._hurry, hurry)
                 await self._drain_lines(self.config.bot.drain_timeout)
             if hurry.cancelled_caught:
-                await self._drain_lines(0)
+                await self._drain_lines(0, wrap_up=False)
             nursery.cancel_scope.cancel()
 
     async def _hurry(self, scope: trio.CancelScope) -> None:
         await self._leave_now.wait()
         scope.cancel()
 
-    async def _drain_lines(self, timeout: float) -> None:
+    async def _drain_lines(self, timeout: float, *, wrap_up: bool = True) -> None:
         async with trio.open_nursery() as nursery:
             for line in self.lines:
-                nursery.start_soon(line.switchboard.drain, timeout)
+                nursery.start_soon(partial(line.switchboard.drain, timeout, wrap_up=wrap_up))
 
     # --- for plugins -------------------------------------------------------------------------------------------------
 

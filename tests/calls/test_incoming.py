@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,41 @@ async def test_drain_hangs_up_what_is_left(autojump_clock: MockClock) -> None:
         await bench.switchboard.drain(30)
         assert [e.reason for e in bench.ended()] == ["shutdown"]
         await bench.port.wait_for(c.HangUp)
+
+
+@pytest.mark.parametrize(("wrap_up", "mailed"), [(True, 1), (False, 0)])
+async def test_drain_waits_for_what_a_handler_does_after_its_call(
+    wrap_up: bool, mailed: int, autojump_clock: MockClock
+) -> None:
+    mails: list[float] = []
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        with suppress(CallEnded):
+            await call.sleep(1000)
+        await trio.sleep(20)
+        mails.append(trio.current_time())
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await bench.switchboard.drain(5, wrap_up=wrap_up)
+        assert len(mails) == mailed
+
+
+async def test_drain_waits_no_longer_than_the_wrap_up(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        with suppress(CallEnded):
+            await call.wait_ended()
+        await trio.sleep_forever()
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        began = trio.current_time()
+        await bench.switchboard.drain(5)
+        assert trio.current_time() - began == pytest.approx(35, abs=1)
 
 
 async def test_cancelling_everything_still_says_goodbye(autojump_clock: MockClock) -> None:

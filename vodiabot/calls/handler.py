@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -12,25 +14,54 @@ from ..protocol import steps
 from .call import Call
 from .leg import Leg
 
+if TYPE_CHECKING:
+    from .settings import Route
+
 Handler = Callable[..., Awaitable[None]]
 """A plugin's `answer_call`, bound to its plugin; called with `call=`."""
 
 log = structlog.get_logger(__name__)
 
 
-async def run_handler(leg: Leg, call: Call, handler: Handler, *, plugin: str, fallback: str, wrap_up: float) -> None:
-    """Run the handler; when it returns or raises and the call is up, end the call or send it to the fallback.
+class Handlers:
+    """Those that run, to be waited for."""
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._none = trio.Event()
+        self._none.set()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One runs while the body does."""
+        if not self._running:
+            self._none = trio.Event()
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._none.set()
+
+    async def over(self) -> None:
+        """Returns when none runs: `wrap_up` after the end of the last call at the latest."""
+        await self._none.wait()
+
+
+async def run_handler(leg: Leg, call: Call, route: Route, *, wrap_up: float) -> None:
+    """Run the handler; when it returns or raises and the call is up, end the call or send it to the fallback. Where
+    there is none (its plugin is quarantined), it is as if it had failed.
 
     Never raises but when cancelled: a handler harms only its own call.
     """
-    failed = await _guarded(leg, call, handler, plugin, wrap_up)
+    if route.handler is None:
+        log.warning("the plugin of the route is not to be had", plugin=route.plugin, call=call.id)
+        failed = True
+    else:
+        failed = await _guarded(leg, call, route.handler, route.plugin, wrap_up)
     if leg.ended is None:
-        await _end(leg, call, fallback if failed else "", failed=failed)
-
-
-async def refuse_or_fall_back(leg: Leg, call: Call, fallback: str) -> None:
-    """There is no handler (its plugin is quarantined): as if it had failed."""
-    await _end(leg, call, fallback, failed=True)
+        await _end(leg, call, route.fallback if failed else "", failed=failed)
 
 
 async def _guarded(leg: Leg, call: Call, handler: Handler, plugin: str, wrap_up: float) -> bool:

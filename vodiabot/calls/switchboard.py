@@ -19,7 +19,7 @@ from ..protocol.dialects import Dialect
 from ..protocol.dialog import Dialog
 from .call import Call
 from .desk import Desk
-from .handler import refuse_or_fall_back, run_handler
+from .handler import Handlers, run_handler
 from .leg import Leg
 from .limits import DialGuard
 from .matching import Matcher
@@ -67,6 +67,7 @@ class Switchboard:
         self._socket_up = True
         self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
         self._draining = False
+        self._handlers = Handlers()
         self.desk = Desk(self._allow, self._place, media.conference, parking or Parking())
         self._log = log.bind(extension=settings.extension)
 
@@ -116,14 +117,17 @@ class Switchboard:
         for leg in self._views:
             leg.post(SocketBack())
 
-    async def drain(self, timeout: float) -> None:
-        """No new calls; running ones may go on for `timeout` seconds, then are hung up. Returns when none is left."""
+    async def drain(self, timeout: float, *, wrap_up: bool = True) -> None:
+        """No new calls; running ones may go on for `timeout` seconds, then are hung up. Returns when none is left, and
+        what handlers still do after their calls is done, unless `wrap_up` is False."""
         self._draining = True
         with trio.move_on_after(timeout):
             for leg in list(self._views):
                 await leg.ended_event.wait()
         for leg in list(self._views):
             await self._hang_up(leg, "shutdown")
+        if wrap_up:
+            await self._handlers.over()
 
     @asynccontextmanager
     async def dial(
@@ -192,13 +196,8 @@ class Switchboard:
             await leg.ask(steps.WantRinging())
         except (CallEnded, ConnectionLost):
             return
-        if route.handler is None:
-            self._log.warning("the plugin of the route is not to be had", plugin=route.plugin, call=call.id)
-            await refuse_or_fall_back(leg, call, route.fallback)
-            return
-        await run_handler(
-            leg, call, route.handler, plugin=route.plugin, fallback=route.fallback, wrap_up=self._settings.wrap_up
-        )
+        with self._handlers.one():
+            await run_handler(leg, call, route, wrap_up=self._settings.wrap_up)
 
     # --- outgoing ----------------------------------------------------------------------------------------------------
 
