@@ -135,8 +135,9 @@ class MediaLeg(Protocol):
         """True: send silence in place of what plays. Does not block."""
 
     async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
-        """Play a path, a URL or a Source; returns when its last sample has been sent. Cancelling stops it within a
-        frame. Several at once are mixed. `gain` in dB; `fade_in`, and `fade_out` when it is cancelled, in seconds.
+        """Play a path, a URL or a Source, or a list of them without a gap; returns when the last sample has been sent.
+        Cancelling stops it within a frame. Several at once are mixed. `gain` in dB; `fade_in`, and `fade_out` when it
+        is cancelled, in seconds.
 
         Raises SourceError if it can't be read, CallEnded when the leg is closed meanwhile.
         """

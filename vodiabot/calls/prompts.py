@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import structlog
@@ -56,19 +57,31 @@ def _names_sound(text: str) -> bool:
 
 async def play_all(leg: Leg, source: Any, how: HowToPlay, say: Callable[..., Awaitable[None]]) -> None:
     """See `Call.play`."""
-    items = list(source) if isinstance(source, list | tuple) else [source]
+    parts = _parts_of(source)
     fade_in = how.fade_in
     while True:
         began = trio.current_time()
-        for item in items:
-            if isinstance(item, Text):
-                await say(item.text, voice=item.voice, language=item.language, gain=how.gain)
+        for part in parts:
+            if isinstance(part, Text):
+                await say(part.text, voice=part.voice, language=part.language, gain=how.gain)
             else:
-                await leg.media.play(item, gain=how.gain, fade_in=fade_in, fade_out=how.fade_out)
+                await leg.media.play(part, gain=how.gain, fade_in=fade_in, fade_out=how.fade_out)
             fade_in = 0.0
         if not how.loop:
             return
         await trio.sleep_until(began + FRAME)
+
+
+def _parts_of(source: Any) -> list[Any]:
+    """What is played one after the other: texts, sources, and lists of sources that follow one another, between which
+    media leaves no gap."""
+    if not isinstance(source, list | tuple):
+        return [source]
+    parts: list[Any] = []
+    for is_text, run in groupby(source, lambda item: isinstance(item, Text)):
+        items = list(run)
+        parts += items if is_text or len(items) == 1 else [items]
+    return parts
 
 
 @asynccontextmanager

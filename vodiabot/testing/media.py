@@ -215,6 +215,10 @@ class VirtualLeg:
         self.muted = muted
 
     async def play(self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0) -> None:
+        if isinstance(source, list | tuple):
+            for item in source:
+                await self.play(item, gain=gain)
+            return
         duration = duration_of(source)
         await self._while_open(self._up.wait)
         sound = Sound(source, duration, began=trio.current_time(), gain=gain)
