@@ -11,6 +11,7 @@ import trio
 from ..sim.config import SimConfig
 from ..sim.core.effects import FromLeg
 from .deeds import Watcher
+from .faults import Fault, FaultyLine, Kind
 from .model import OpenPbx
 from .pbx import VirtualPbx
 from .people import Person
@@ -32,6 +33,8 @@ class Exchange:
         """The PBX model itself."""
         self.virtual = VirtualPbx(config, Wire(), model=self.model)
         """Its shell: sockets in memory, frames, levers."""
+        self.line = FaultyLine(self.virtual.connect, seed, self.story.tell)
+        """The way between the PBX and the bot."""
         self.bots = users
         self.watcher = Watcher(self.story)
         self.people: list[Person] = []
@@ -113,6 +116,13 @@ class Exchange:
         self.virtual.cut_all()
         await trio.sleep(seconds)
         self.virtual.up = True
+
+    def fault(
+        self, kind: Kind, frame: str = "", *, nth: int = 1, by_bot: bool = False, seconds: float = 1.0
+    ) -> None:
+        """From now on, this goes wrong on the way between the PBX and the bot: `pbx.fault("lose", "bye")`. See
+        `faults.Fault`."""
+        self.line.faults.append(Fault(kind, frame, nth, by_bot, seconds))
 
     def lever(self, work: Callable[[float], list[Any]]) -> None:
         """Pull a lever of the model: `pbx.lever(lambda now: pbx.model.set_dnd(now, "46", True))`."""

@@ -124,7 +124,7 @@ class World:
             config,
             plugins=prepared.plugins,
             media=self.media.opened,
-            make_session=partial(Session, connect=self.pbx.virtual.connect),
+            make_session=partial(Session, connect=self.pbx.line.connect),
             wall=lambda: epoch + _now(),
             speech=self.speech,
         )
