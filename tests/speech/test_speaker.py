@@ -124,6 +124,14 @@ async def test_another_provider_has_the_voice(tmp_path: Path) -> None:
         await speech(tmp_path, Scripted(HAS_NO_VOICE, name="flite")).say("Bye.", play, voice="anna")
 
 
+async def test_another_provider_stands_in_for_one_that_fails(tmp_path: Path) -> None:
+    play = Played()
+    await speech(tmp_path, Scripted(FAILS, name="flite"), Scripted()).say("Hello.", play)
+    assert play.seconds == [0.6]
+    with pytest.raises(SpeechFailed, match="hoarse"):
+        await speech(tmp_path, Scripted(FAILS, name="flite"), Scripted(HAS_NO_VOICE)).say("Bye.", play)
+
+
 async def test_whoever_leaves_leaves_no_child_behind(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     cache = tmp_path / "cache"

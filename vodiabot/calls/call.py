@@ -254,6 +254,7 @@ class Call:
         Raises SpeechUnavailable where no provider is installed, or it has no such voice or language; SpeechFailed;
         CallEnded.
         """
+        self._check_up()
         self._leg.may()
         if (speech := self.speech) is None:
             raise SpeechUnavailable("this call has nothing to speak a text with")

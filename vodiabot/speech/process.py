@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import structlog
 import trio
 
 from ..errors import SpeechFailed
@@ -16,8 +15,6 @@ TIME_LIMIT = 30.0
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
 """Of our environment; passwords may be in the rest."""
-
-log = structlog.get_logger(__name__)
 
 
 async def run(command: Command, text: bytes, out: Path, *, time_limit: float = TIME_LIMIT) -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 import trio
 
 from ..errors import SpeechFailed, SpeechUnavailable
@@ -26,6 +27,8 @@ Play = Callable[[Any], Awaitable[None]]
 
 CHILDREN = max(1, min(4, os.cpu_count() or 1))
 """That speak at once: more would only take the processor from the audio."""
+
+log = structlog.get_logger(__name__)
 
 KEY_VERSION = 1
 """Another one makes the files of older versions strangers, to be spoken again."""
@@ -58,14 +61,18 @@ class Speech:
     async def _spoken(
         self, text: str, *, providers: Sequence[Provider], how: Wanted, lease: Lease
     ) -> tuple[Path, float]:
-        """By the first that has the voice."""
+        """By the first that has the voice; the next one stands in for one that fails."""
+        failure: SpeechFailed | None = None
         for provider in providers:
             name = key_of(provider.identity, how, text)
             try:
                 return await self._cache.get(name, lease, partial(self._speak, provider, how, text))
             except _NoSuchVoice:
                 continue
-        raise no_such_voice(providers, how)
+            except SpeechFailed as exc:
+                log.warning("a text was not spoken", provider=provider.identity, why=str(exc), letters=len(text))
+                failure = failure or exc
+        raise failure or no_such_voice(providers, how)
 
     async def _speak(self, provider: Provider, how: Wanted, text: str, out: Path) -> None:
         prepared = provider.prepared(text)
