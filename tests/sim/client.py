@@ -150,6 +150,10 @@ class PhoneCall:
     async def hear(self, seconds: float) -> tuple[Samples, int]:
         """What comes in the next seconds, and its rate."""
         await self.phone.loop.run(self.audio.take)
+        return await self.hear_on(seconds)
+
+    async def hear_on(self, seconds: float) -> tuple[Samples, int]:
+        """All that has come since the last time, and in the next seconds, and its rate."""
         await trio.sleep(seconds)
         return await self.phone.loop.run(self.audio.take), self.audio.rate
 

@@ -36,7 +36,7 @@ async def test_the_service_dtmf_is_heard_in_band_too() -> None:
         found, detector = "", DigitDetector()
         with trio.fail_after(10):
             while found != "159#":
-                samples, rate = await call.hear(0.1)
+                samples, rate = await call.hear_on(0.1)
                 found += detector.feed(samples, rate)
 
 
