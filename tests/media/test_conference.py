@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from vodiabot.errors import MediaError
 from vodiabot.media import rtp
 from vodiabot.media.audio import Samples
+from vodiabot.media.bridge import open_media
 from vodiabot.media.conference import Conference
 from vodiabot.media.pacer import Pacer
 from vodiabot.media.sources import tone
 
-from .helpers import sine, strength
+from .helpers import call, sine, strength
 from .sending import LINEAR_TYPE, WIDE, WIDE_TYPE, Line, Talk, negotiated, stopped, talk, worst_step
 from .virtual import virtually
 
@@ -283,3 +284,25 @@ def test_a_voice_is_passed_on_without_seams() -> None:
         assert worst_step(a.talk.line.heard(mark)[800:]) < 1.2 * own + 4
 
     with_fars("nw", body)
+
+
+@pytest.mark.audio
+async def test_whatever_ends_first_nobody_complains(caplog: pytest.LogCaptureFixture) -> None:
+    """A call and its conference may end on the way from one loop to the other."""
+    async with open_media() as engine, call(engine) as (a, b), open_media() as another:
+        conference = engine.conference()
+        conference.add(a.leg)
+        conference.close()
+        conference.add(b.leg)
+        conference.remove(b.leg)
+        conference.close()
+        await engine.ping()
+        assert b.leg._leg.sound.conference is None
+        late = engine.conference()
+        await b.leg.aclose()
+        late.add(b.leg)
+        await engine.ping()
+        assert late._conference._voices == {}
+        with pytest.raises(MediaError, match="one media engine"):
+            another.conference().add(a.leg)
+    assert [r for r in caplog.records if r.levelname in ("WARNING", "ERROR")] == []
