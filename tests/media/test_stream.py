@@ -233,6 +233,30 @@ def test_too_many_at_once_are_refused_and_none_is_forgotten() -> None:
     with_talk(body)
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_a_door_that_is_left_while_it_is_heard_fades(held: bool) -> None:
+    async def body(t: Talk) -> None:
+        door = Door(RATE, 50, lambda: None)
+        t.leg.sound.add_door(door)
+        door.send(np.rint(32767 * sine(HZ, 1, RATE)).astype(np.int16).tobytes())
+        await t.frames(10)
+        if held:
+            t.leg.set_sending(False)
+        n = len(t.line.packets)
+        door.leave()
+        t.leg.sound.remove_door(door)
+        t.leg.sound.remove_door(door)
+        t.leg.set_sending(True)
+        await t.frames(10)
+        if held:
+            assert not t.line.heard(n).any()
+        else:
+            assert worst_step(t.line.heard()[6 * BLOCK :]) < 1.3 * own_step()
+            assert not t.line.heard(n)[41:].any()
+
+    with_talk(body)
+
+
 # --- mute -------------------------------------------------------------------------------------------------------
 
 

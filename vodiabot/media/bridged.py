@@ -160,7 +160,7 @@ class BridgedLeg:
         try:
             yield audio
         finally:
-            audio.door.close()
+            audio.door.leave()
             self._loop.post(self._leg.sound.remove_door, audio.door)
 
     def stats(self) -> MediaStats:

@@ -70,8 +70,16 @@ class Door:
         with self._lock:
             self._out.cut()
 
+    def leave(self) -> None:
+        """The plugin has gone: what is heard of it just now fades, and nothing more. Idempotent."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                self._out.clear()
+        self._wake()
+
     def close(self) -> None:
-        """The leg is closed, or the plugin left. Idempotent."""
+        """Nothing goes in or out any more. Idempotent."""
         with self._lock:
             self.closed = True
             self._out.drop()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..ports import Recording
-from .audio import Gate, Samples, mixed
+from .audio import FRAME_SECONDS, Gate, Samples, mixed
 from .conference import Conference
 from .door import Door
 from .dtmf import DigitListener
@@ -35,6 +35,8 @@ class Sound:
         self._threads, self._on_digit = threads, on_digit
         self._out = Gate()
         self._doors: list[Door] = []
+        self._ends: list[Samples] = []
+        """Of doors that were left while they were heard."""
         self._sinks: list[Sink] = []
         self._digits = DigitListener(self.digit)
         self._closed = False
@@ -44,8 +46,10 @@ class Sound:
     def pull(self, rate: int) -> Samples | None:
         """All that is to be heard by the other side."""
         block = self.mixer.pull(rate)
-        if self._doors or self.conference is not None:
+        if self._doors or self.conference is not None or self._ends:
             others: list[Any] = [door.pull(rate) for door in self._doors]
+            others += [end for end in self._ends if len(end) == round(FRAME_SECONDS * rate)]
+            self._ends.clear()
             others.append(None if self.conference is None else self.conference.hear(self, rate))
             block = mixed(block, others)
         return self._out.through(block, rate)
@@ -82,6 +86,7 @@ class Sound:
         self.mixer.pause(not may_send)
         if not may_send:
             self._out.cut()
+            self._ends.clear()
             for door in self._doors:
                 door.cut()
 
@@ -104,6 +109,9 @@ class Sound:
 
     def remove_door(self, door: Door) -> None:
         self._doors = [d for d in self._doors if d is not door]
+        door.leave()
+        if self.may_send and (end := door.pull(self.mixer.rate)) is not None:
+            self._ends.append(end)
         door.close()
 
     async def record(
