@@ -120,7 +120,7 @@ def _is_taken(doc: dict[str, Any]) -> bool:
 
 def _toml(doc: dict[str, Any]) -> str:
     lines = []
-    for step in doc["step"]:
-        lines += ["[[step]]", *(f"{key} = {json.dumps(value)}" for key, value in step.items() if value != {})]
-        lines += [f"{key} = {{}}" for key, value in step.items() if value == {}]
+    for name, table in ((name, table) for name, tables in doc.items() for table in tables):
+        lines += [f"[[{name}]]", *(f"{key} = {json.dumps(value)}" for key, value in table.items() if value != {})]
+        lines += [f"{key} = {{}}" for key, value in table.items() if value == {}]
     return "\n".join(lines)

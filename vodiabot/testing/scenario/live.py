@@ -21,7 +21,7 @@ import trio
 from ...bot import Bot
 from ...config.loader import load as load_config
 from ...config.model import Config, ExtensionConfig, HttpConfig, PluginsConfig, RouteConfig, Secret
-from ...errors import ConfigError, Problem
+from ...errors import ConfigError, Problem, UsageError
 from ...media.bridge import open_media
 from ...plugins import LoadedPlugin, load_plugins
 from ...plugins.model import Implementation
@@ -69,6 +69,8 @@ def run_at_pbx(scenario: Scenario, file: Path) -> Outcome:
 
 
 def _played(scenario: Scenario, against: str, perform: Callable[..., Awaitable[None]]) -> Outcome:
+    if scenario.faults:
+        raise UsageError(f"{scenario.file}: a [[fault]] needs --against virtual")
     player = Player(scenario, against)
     error: BaseException | None = None
     try:

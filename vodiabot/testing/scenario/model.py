@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .faults import ScenarioFault
 
 CALLER = "caller"
 """Who acts in a step that names nobody."""
@@ -122,3 +125,5 @@ class Scenario:
     seed: int = 0
     did: tuple[str, ...] | None = None
     """All that the bot is to have done in the end; None: it is not compared."""
+    faults: tuple[ScenarioFault, ...] = ()
+    """What goes wrong; in virtual time only."""

@@ -10,8 +10,10 @@ from typing import Any
 
 from ...config import kinds
 from ...config.reading import Kind, ListOf, Source, Spot, Table, Wrong, either, suggestion, type_of
-from ...errors import ConfigError
+from ...errors import ConfigError, UsageError
 from ..toml_text import document_of, text_of
+from .faults import GOES_WITH, ScenarioFault, check
+from .faults import KINDS as KINDS_OF_FAULTS
 from .model import CALLER, NUMBER, OPTIONS, VERBS, Cast, Scenario, Step, Takes
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -45,6 +47,7 @@ def parse(text: str, *, file: str) -> Scenario:
         start=read.get("start", ""),
         seed=read.get("seed", 0),
         did=read.get("did"),
+        faults=tuple(ScenarioFault(**fault) for fault in read.get("fault", ()) if fault),
     )
 
 
@@ -152,6 +155,36 @@ PERSON = Table(
     },
     required=("id",),
 )
+FAULT = Table(
+    {
+        "kind": kinds.one_of(*KINDS_OF_FAULTS),
+        "frame": kinds.word,
+        "nth": kinds.whole(0),
+        "by_bot": kinds.flag,
+        "seconds": kinds.duration(zero=True),
+        "at": kinds.duration(zero=True),
+        "plugin": kinds.plugin_name,
+        "hook": kinds.word,
+    },
+    required=("kind",),
+)
+
+
+def _fault(value: object, spot: Spot) -> dict[str, Any]:
+    """Its kind, and what goes with it."""
+    read: dict[str, Any] = FAULT(value, spot)
+    if "kind" not in read:
+        return {}
+    strange = [key for key in read if key != "kind" and key not in GOES_WITH[read["kind"]]]
+    for key in strange:
+        (spot / key).complain(f'does not go with "{read["kind"]}"')
+    try:
+        check(ScenarioFault(**read))
+    except UsageError as exc:
+        raise Wrong(str(exc)) from exc
+    return read
+
+
 SCENARIO = Table(
     {
         "name": kinds.text,
@@ -161,6 +194,7 @@ SCENARIO = Table(
         "person": ListOf(PERSON, tables="[[person]]", keep_places=True),
         "step": ListOf(_step_table, tables="[[step]]", keep_places=True),
         "did": ListOf(kinds.text),
+        "fault": ListOf(_fault, tables="[[fault]]", keep_places=True),
     },
     required=("step",),
 )

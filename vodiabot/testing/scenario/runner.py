@@ -70,12 +70,12 @@ class Player:
 
     def __init__(self, scenario: Scenario, against: str) -> None:
         self.outcome = Outcome(scenario, against)
-        self._scenario = scenario
+        self.scenario = scenario
         self._began = time.perf_counter()
 
     async def play(self, stage: Stage) -> None:
         """All steps. Raises Unexpected."""
-        outcome, scenario = self.outcome, self._scenario
+        outcome, scenario = self.outcome, self.scenario
         outcome.story, outcome.notes, outcome.did = stage.story, stage.notes, stage.did
         actors = {id_: await stage.enter(cast) for id_, cast in scenario.cast.items()}
         for outcome.step in scenario.steps:

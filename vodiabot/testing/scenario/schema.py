@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .faults import GOES_WITH, PLUGIN_KINDS
 from .model import OPTIONS, VERBS, Takes
 
 Json = dict[str, Any]
@@ -69,9 +70,27 @@ def schema() -> Json:
             "seed": {"type": "integer", "minimum": 0, "description": "Of the PBX's ids, in virtual time."},
             "person": {"type": "array", "items": PERSON},
             "step": {"type": "array", "items": {"oneOf": [_step(name) for name in VERBS]}},
+            "fault": {"type": "array", "items": {"oneOf": [_fault(kind) for kind in GOES_WITH]}},
             "did": {"type": "array", "items": TEXT, "description": "All that the bot did, in the end."},
         },
     }
+
+
+FAULT: Json = {
+    "frame": {"type": "string", "pattern": r"^\S+$", "description": "Its action, or the key by which it is known."},
+    "nth": {"type": "integer", "minimum": 0, "description": "Which of them; 0: each."},
+    "by_bot": {"type": "boolean", "description": "Of the frames that the bot sends."},
+    "seconds": DURATION,
+    "at": {**DURATION, "description": "When, since the beginning."},
+    "plugin": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,99}$"},
+    "hook": {"type": "string", "pattern": r"^\S+$", "description": "By default each of the plugin's."},
+}
+
+
+def _fault(kind: str) -> Json:
+    properties = {"kind": {"enum": [kind]}, **{key: FAULT[key] for key in GOES_WITH[kind]}}
+    required = ["kind", "plugin"] if kind in PLUGIN_KINDS else ["kind"]
+    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
 
 
 def _step(name: str) -> Json:

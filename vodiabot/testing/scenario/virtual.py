@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import trio
 
 from ..folder import UnderTest, plugin_of
 from ..settings import Author, Settings, prepare, shipped_plugins
 from ..story import Deeds
 from ..world import BEGINNING, World, in_virtual_time, moment
+from .faults import into_plugins, let_go_wrong
 from .model import Cast, Scenario
 from .runner import Outcome, Player
 from .stage import Actor
@@ -58,14 +62,28 @@ def run_virtual(scenario: Scenario) -> Outcome:
     error: BaseException | None = None
     with tempfile.TemporaryDirectory(prefix="vodiabot-") as state:
         prepared = prepare(author_of(scenario, Path(state)))
+        prepared = replace(prepared, plugins=into_plugins(scenario.faults, prepared.plugins))
         world = World(prepared, start=moment(scenario.start or BEGINNING), seed=scenario.seed)
         try:
-            in_virtual_time(partial(world.run, partial(player.play, VirtualStage(world))))
+            in_virtual_time(partial(world.run, partial(_play, player, world)))
         except Exception as exc:  # noqa: BLE001 - raised by `ended`, if it is nothing to be told
             error = exc
         finally:
             prepared.forget()
     return player.ended(error)
+
+
+async def _play(player: Player, world: World) -> None:
+    error: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(let_go_wrong, player.scenario.faults, world)
+        try:
+            await player.play(VirtualStage(world))
+        except Exception as exc:  # noqa: BLE001 - raised below, as it is: not as one of a group
+            error = exc
+        nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error
 
 
 def author_of(scenario: Scenario, state: Path) -> Author:

@@ -1,0 +1,112 @@
+"""`[[fault]]` of a scenario: what goes wrong, as data, in virtual time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import trio
+
+from ...errors import UsageError
+from ...plugins import LoadedPlugin
+from ...plugins.model import Implementation
+from ..faults import KINDS as FRAME_KINDS
+from ..faults import Fault
+from ..world import World
+
+PLUGIN_KINDS = ("slow", "crash")
+KINDS = (*FRAME_KINDS, "silence", *PLUGIN_KINDS)
+
+GOES_WITH: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(FRAME_KINDS, ("frame", "nth", "by_bot")),
+    "delay": ("frame", "nth", "seconds"),
+    "reorder": ("frame", "nth"),
+    "silence": ("at",),
+    "slow": ("plugin", "hook", "nth", "seconds"),
+    "crash": ("plugin", "hook", "nth"),
+}
+"""Kind → the keys that say more of it."""
+
+
+class FaultOfTheTest(Exception):
+    """What a plugin raises where a scenario wants it to."""
+
+
+@dataclass(frozen=True)
+class ScenarioFault:
+    """One thing that goes wrong. Frames: see `testing.faults.Fault`. `silence`: `at` so many seconds, no audio of the
+    other side comes any more, in all calls of the bot. `slow`, `crash`: a plugin's hook takes `seconds` longer, or
+    raises, the nth time (0: each time)."""
+
+    kind: str
+    frame: str = ""
+    nth: int = 1
+    by_bot: bool = False
+    seconds: float = 1.0
+    at: float = 0.0
+    plugin: str = ""
+    hook: str = ""
+
+
+def check(fault: ScenarioFault) -> None:
+    """Raises UsageError for what makes no sense."""
+    if fault.kind in FRAME_KINDS:
+        _frame_fault(fault)
+    if fault.kind in PLUGIN_KINDS and not fault.plugin:
+        raise UsageError(f'"{fault.kind}" needs the name of a plugin')
+
+
+def _frame_fault(fault: ScenarioFault) -> Fault:
+    kind: Any = fault.kind
+    return Fault(kind, fault.frame, fault.nth, fault.by_bot, fault.seconds)
+
+
+def into_plugins(faults: Sequence[ScenarioFault], plugins: Sequence[LoadedPlugin]) -> tuple[LoadedPlugin, ...]:
+    """The plugins, with what is to go wrong in them. Raises UsageError for a plugin or hook that is not there."""
+    found = {plugin.name: plugin for plugin in plugins}
+    for fault in faults:
+        if fault.kind in PLUGIN_KINDS:
+            plugin = found.get(fault.plugin)
+            if plugin is None:
+                raise UsageError(f'[[fault]] {fault.kind}: there is no plugin "{fault.plugin}"')
+            found[fault.plugin] = _with_fault(plugin, fault)
+    return tuple(found.values())
+
+
+def _with_fault(plugin: LoadedPlugin, fault: ScenarioFault) -> LoadedPlugin:
+    hooks = [fault.hook] if fault.hook else list(plugin.implementations)
+    if missing := [hook for hook in hooks if hook not in plugin.implementations]:
+        raise UsageError(f'[[fault]] {fault.kind}: plugin "{plugin.name}" has no {missing[0]}')
+    spoiled = {hook: _spoiled(plugin.implementations[hook], fault) for hook in hooks}
+    return replace(plugin, implementations={**plugin.implementations, **spoiled})
+
+
+def _spoiled(implementation: Implementation, fault: ScenarioFault) -> Implementation:
+    times = 0
+
+    async def function(**arguments: Any) -> None:
+        nonlocal times
+        times += 1
+        if fault.nth in (0, times):
+            if fault.kind == "crash":
+                raise FaultOfTheTest(f"{fault.plugin} crashes here: a [[fault]] of the scenario")
+            await trio.sleep(fault.seconds)
+        await implementation.function(**arguments)
+
+    return replace(implementation, function=function)
+
+
+async def let_go_wrong(faults: Sequence[ScenarioFault], world: World) -> None:
+    """What happens to frames, from now on; and, until cancelled, what happens at its time."""
+    for fault in faults:
+        if fault.kind in FRAME_KINDS:
+            world.pbx.line.faults.append(_frame_fault(fault))
+    for fault in sorted((one for one in faults if one.kind == "silence"), key=lambda one: one.at):
+        await trio.sleep_until(trio.current_time() + max(0.0, fault.at - world.pbx.story.clock()))
+        world.pbx.story.tell("fault: no audio of the other side comes any more")
+        for leg in world.media.legs:
+            if not leg.closed:
+                leg.fall_silent()
+    await trio.sleep(math.inf)
