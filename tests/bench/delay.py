@@ -21,7 +21,7 @@ from tests.bench.bot import SETTINGS
 from vodiabot import Bot, Call, events
 from vodiabot.config import parse
 from vodiabot.media.bridge import open_media
-from vodiabot.media.leg import Leg
+from vodiabot.media.sound import Sound
 from vodiabot.media.sources import tone
 from vodiabot.plugins import LoadedPlugin
 from vodiabot.plugins.model import Implementation
@@ -57,7 +57,7 @@ async def echoes(bot: Bot, rounds: int) -> list[float]:
     """Milliseconds from a beep that is given to the call until its echo comes out of it."""
     found: list[float] = []
     beep = (12000 * np.sin(2 * np.pi * 1000 * np.arange(RATE // 20) / RATE)).astype(np.int16).tobytes()
-    async with bot.dial("601") as call, call._leg.media.audio(rate=RATE) as audio:
+    async with bot.dial("601") as call, call.audio(rate=RATE) as audio:
         for _ in range(50):
             await audio.receive()
         for round_ in range(rounds):
@@ -76,19 +76,19 @@ def first_sounds() -> Iterator[list[float]]:
     """When the first sound of each leg left, seconds since the epoch."""
     found: list[float] = []
     known: set[int] = set()
-    sent = Leg.sent
+    sent = Sound.sent
 
-    def noting(leg: Leg, samples: Any, rate: int, now: float) -> None:
+    def noting(leg: Sound, samples: Any, rate: int, now: float) -> None:
         sent(leg, samples, rate, now)
         if samples is not None and id(leg) not in known and loud(samples):
             known.add(id(leg))
             found.append(time.time())
 
-    Leg.sent = noting  # type: ignore[method-assign] - it has no door of its own
+    Sound.sent = noting  # type: ignore[method-assign] - it has no door of its own
     try:
         yield found
     finally:
-        Leg.sent = sent  # type: ignore[method-assign]
+        Sound.sent = sent  # type: ignore[method-assign]
 
 
 async def answers(bot: Bot, caller: Bot, rounds: int) -> list[float]:

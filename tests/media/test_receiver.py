@@ -6,6 +6,7 @@ import gc
 import random
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -365,3 +366,24 @@ def test_late_packets_are_counted() -> None:
     listen(ear, packets, 3.3)
     assert ear.late == 1
     assert ear.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("depth", "target", "level", "longer"),
+    [
+        (0.030, 0.040, 8000, False),  # in speech it can wait for a pause
+        (0.030, 0.040, 0, True),
+        (0.036, 0.040, 0, False),
+        (0.024, 0.040, 8000, True),
+        (0.011, 0.020, 8000, True),  # too little to wait with
+        (0.020, 0.020, 8000, False),
+    ],
+)
+def test_what_is_too_shallow_is_corrected_where_nobody_hears_it(
+    depth: float, target: float, level: int, longer: bool
+) -> None:
+    heard = receiver("PCMU")
+    block = sine(200, FRAME_SECONDS, heard.rate, level)
+    buffer = SimpleNamespace(depth=lambda now, ahead: depth - FRAME_SECONDS, target=target, waiting=1)
+    heard._buffer = buffer  # type: ignore[assignment]
+    assert (len(heard._corrected(block, 1000.0)) > len(block)) is longer

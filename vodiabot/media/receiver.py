@@ -15,10 +15,13 @@ from .codecs import Codec, Decoder
 from .jitter import JitterBuffer, Kind, Next
 from .rtcp import Reception
 from .rtp import Packet
-from .stretch import Concealment, faded_in, faded_out, longer, shorter
+from .stretch import Concealment, faded_in, faded_out, is_quiet, longer, shorter
 
-TOO_DEEP, TOO_SHALLOW = 0.020, -0.008
+TOO_DEEP, TOO_SHALLOW = 0.020, -0.015
 """Seconds by which the depth may differ from what is aimed at without being corrected."""
+SHALLOW, IN_DANGER = -0.008, 0.012
+"""Seconds likewise where it is quiet, and of depth where it is not. In speech a correction that need not be costs more
+than it is worth: PESQ fell from 3.5 to 2.5 at 10 % loss, as the depth rose with the beginning of FEC."""
 BETWEEN_STRETCHES = 0.1
 """Seconds between two corrections: one alone is not heard, a row of them is."""
 FAR_TOO_DEEP = 0.1
@@ -256,8 +259,11 @@ class Receiver:
     def _corrected(self, samples: Samples, now: float) -> Samples:
         """A pitch period less or more where the buffer is deeper or shallower than it should be."""
         assert self._buffer is not None
-        error = self._buffer.depth(now, self._ahead) + len(samples) / self.rate - self._buffer.target
-        if TOO_SHALLOW < error < TOO_DEEP:
+        depth = self._buffer.depth(now, self._ahead) + len(samples) / self.rate
+        error = depth - self._buffer.target
+        if SHALLOW < error < TOO_DEEP:
+            return samples
+        if TOO_SHALLOW < error < 0 and depth > IN_DANGER and not is_quiet(samples):
             return samples
         if now - self._stretched < (BETWEEN_STRETCHES if error < FAR_TOO_DEEP else BETWEEN_STRETCHES / 2):
             return samples

@@ -33,6 +33,11 @@ QUIET = 200
 """Peak below which anything can be cut anywhere."""
 
 
+def is_quiet(samples: Samples) -> bool:
+    """Nothing in it is worth being cut with care."""
+    return not len(samples) or max(int(samples.max()), -int(samples.min())) < QUIET
+
+
 def period_of(samples: Samples, rate: int, longest: int = 0) -> tuple[int, float]:
     """The pitch period at the end of `samples`, in samples (up to `longest`), and how alike the last two are (0 to
     1)."""
@@ -99,7 +104,7 @@ def longer(samples: Samples, rate: int) -> Samples:
 
 
 def _removable(samples: Samples, rate: int) -> int:
-    if not len(samples) or int(np.max(np.abs(samples.astype(np.int32)))) < QUIET:
+    if is_quiet(samples):
         return min(len(samples) // 2, round(0.01 * rate))
     period, alike = period_of(samples, rate, len(samples) // 2)
     return period if alike >= ALIKE else 0
