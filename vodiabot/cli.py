@@ -221,6 +221,7 @@ def check(
     config: File = None,
     online: Annotated[bool, typer.Option("--online", help="Log in too.")] = False,
     as_json: AsJson = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema of bot.toml, for editors.")] = False,
     url: Url = None,
     domain: Domain = None,
     user: User = None,
@@ -230,8 +231,11 @@ def check(
 ) -> None:
     """Is the configuration right, plugins' sections included? Every error at once, with file, line and key."""
     from .verbs.check import check as work
+    from .verbs.schema import print_schema
 
     connection = Connection(config, url, domain, user, password_env, dialect)
+    if schema:
+        _finish(lambda: print_schema(connection), debug=debug, log=False)
     _finish(lambda: work(connection, online=online, as_json=as_json), debug=debug, log=False)
 
 
@@ -355,3 +359,26 @@ def plugins_list(config: File = None, debug: Debug = False) -> None:
     _finish(lambda: list_plugins(Connection(file=config)), debug=debug)
 
 
+@plugins_app.command("info")
+def plugins_info(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin, enabled or not.")],
+    config: File = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """What a plugin is: version, hooks, options with their values, capabilities, routes."""
+    from .verbs.plugin_info import info
+
+    _finish(lambda: guarded(lambda: info(Connection(file=config), name, as_json=as_json), debug=debug), debug=debug)
+
+
+@plugins_app.command("new")
+def plugins_new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the plugin: lower case letters, digits and _.")],
+    folder: Annotated[Path, typer.Option("--dir", metavar="D", help="Where its folder is made.")] = Path(),
+    debug: Debug = False,
+) -> None:
+    """A new plugin package, with tests that pass."""
+    from .verbs.plugin_new import new
+
+    _finish(lambda: guarded(lambda: new(name, folder), debug=debug), debug=debug, log=False)

@@ -7,31 +7,93 @@ import inspect
 import itertools
 import textwrap
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from .model import LoadedPlugin, Option, PluginInfo
-from .settings import NO_DEFAULT, ModelField, fields_of
+from ..capabilities import grant_of
+from ..config.model import Config
+from .declared import engines_wrong
+from .discovery import Found, NotFound, Places
+from .importing import ImportFailed, forget, import_plugin
+from .loader import load_plugins, unload
+from .model import LoadedPlugin, Option, PluginInfo, PluginProblem
+from .settings import NO_DEFAULT, ModelError, ModelField, fields_of, is_model, suggestion
+from .validation import implementations_of
 
 
 def describe(plugin: LoadedPlugin) -> PluginInfo:
     """Everything that is known of a loaded plugin."""
-    fields = [] if plugin.config is None else fields_of(type(plugin.config))
+    model = None if plugin.config is None else type(plugin.config)
+    values = {f.name: getattr(plugin.config, f.attribute) for f in fields_of(model)} if model else {}
+    info = _described(plugin.namespace, model, plugin.hooks, plugin.section)
+    return replace(info, name=plugin.name, version=plugin.version, origin=plugin.origin, values=values)
+
+
+def look_up(name: str, config: Config, shipped: Path | None = None) -> tuple[PluginInfo | None, list[PluginProblem]]:
+    """Of any plugin that is to be found, enabled or not, and what is wrong with it or its section; None if it can't
+    be imported. Raises NotFound, with a suggestion."""
+    places = Places(config.plugins.path, shipped)
+    try:
+        found = places.find(name)
+    except NotFound as exc:
+        raise NotFound(f"{exc}{suggestion(name, sorted(places.names()))}") from None
+    alone = structs.replace(config, plugins=structs.replace(config.plugins, enabled=(name,)), routes=())
+    loaded, problems = load_plugins(alone, shipped=shipped)
+    problems = [problem for problem in problems if problem.plugin == name]
+    if loaded:
+        info = describe(loaded[0])  # its module is still there: annotations and docs need it
+        unload(loaded[0])
+        return info, problems
+    return _in_spite_of_its_section(found, config.plugin.get(name, {})), problems
+
+
+def _in_spite_of_its_section(found: Found, section: Mapping[str, Any]) -> PluginInfo | None:
+    try:
+        imported = import_plugin(found)
+    except ImportFailed:
+        return None  # it is among the problems
+    namespace = imported.namespace
+    model = getattr(namespace, "Config", None)
+    hooks, _ = implementations_of(namespace, has_config=model is not None)
+    right = {} if list(engines_wrong(section)) else section
+    try:
+        info = _described(namespace, model if is_model(model) else None, tuple(hooks), right)
+    except ModelError:
+        return None  # it is among the problems, too
+    finally:
+        forget(imported.private_name)
+    version = found.version or str(getattr(namespace, "__version__", ""))
+    return replace(info, name=found.name, version=version, origin=found.origin)
+
+
+def _described(
+    namespace: Any, model: type | None, hooks: tuple[str, ...], section: Mapping[str, Any]
+) -> PluginInfo:
+    grant = grant_of(namespace, section)
     return PluginInfo(
-        name=plugin.name,
-        version=plugin.version,
-        origin=plugin.origin,
-        doc=inspect.getdoc(plugin.namespace) or "",
-        hooks=plugin.hooks,
-        options=tuple(_options(fields, type(plugin.config))),
-        values={f.name: getattr(plugin.config, f.attribute) for f in fields},
+        name="",
+        version="",
+        origin="",
+        doc=inspect.getdoc(namespace) or "",
+        hooks=hooks,
+        options=() if model is None else tuple(_options(fields_of(model), model)),
+        declared=_sorted(grant.declared),
+        allowed=_sorted(grant.allowed),
+        capabilities=tuple(sorted(grant.capabilities)),
     )
 
 
+def _sorted(names: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(sorted(names))
+
+
 def _options(fields: list[ModelField], model: type) -> Iterator[Option]:
-    docs, written = _docstrings(model), _annotations(model)
+    docs, written = docs_of(model), _annotations(model)
     for field in fields:
         required = field.default is NO_DEFAULT
         yield Option(
@@ -69,7 +131,7 @@ def _classes(model: type) -> list[type]:
     return [c for c in reversed(model.__mro__) if c not in (object, msgspec.Struct, typing.Generic)]
 
 
-def _docstrings(model: type) -> dict[str, str]:
+def docs_of(model: type) -> dict[str, str]:
     """Field → the text that stands below it."""
     docs: dict[str, str] = {}
     for statements in map(_body, _classes(model)):

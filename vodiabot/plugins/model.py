@@ -132,4 +132,10 @@ class PluginInfo:
     hooks: tuple[str, ...]
     options: tuple[Option, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Option → the value that is in force."""
+    """Option → the value that is in force; empty if its section is wrong."""
+    declared: tuple[str, ...] | None = None
+    """The capabilities that it asks for; None if it says nothing of them, which is all."""
+    allowed: tuple[str, ...] | None = None
+    """Those that the operator leaves it; None if he says nothing."""
+    capabilities: tuple[str, ...] = ()
+    """What both agree to."""
