@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import wave
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,37 @@ async def test_what_is_being_played_stays(tmp_path: Path) -> None:
         assert names(cache) == {"a.wav", "b.wav"}
     await get(cache, "c", maker)
     assert names(cache) == {"c.wav"}
+
+
+class Slow(Cache):
+    """Has looked what there is, and removes what is too much only when it is told to."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        super().__init__(folder, limit)
+        self.looked, self.go = threading.Event(), threading.Event()
+        self.slow = False
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        files = super()._files()
+        if self.slow:
+            self.looked.set()
+            assert self.go.wait(20)
+        return files
+
+
+async def test_what_is_taken_while_others_are_removed_stays(tmp_path: Path) -> None:
+    cache, maker = Slow(tmp_path, SIZE), Maker()
+    await get(cache, "a", maker, age=30)
+    cache.slow = True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(get, cache, "b", maker)
+        assert await trio.to_thread.run_sync(cache.looked.wait, 20)
+        with cache.lease() as lease:
+            path, _ = await cache.get("a", lease, maker)
+            cache.go.set()
+            while cache._turns:  # noqa: ASYNC110 - a thread comes before it
+                await trio.sleep(0.001)
+            assert path.name in names(cache), "it is about to be played"
 
 
 async def test_two_that_want_the_same_have_it_made_once(tmp_path: Path) -> None:

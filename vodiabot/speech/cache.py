@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import wave
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -45,6 +46,7 @@ class Cache:
         self.limit = limit
         self._turns: dict[str, _Turn] = {}
         self._held: Counter[str] = Counter()
+        self._taking = threading.Lock()  # held while one file is looked at or removed, so that none goes in between
 
     @contextmanager
     def lease(self) -> Iterator[Lease]:
@@ -79,7 +81,7 @@ class Cache:
             raise SpeechFailed(f"{self.folder}: can't be written: {exc.strerror or exc}") from exc
         try:
             await make(part)
-            return await trio.to_thread.run_sync(self._keep, part, name, frozenset(self._held))
+            return await trio.to_thread.run_sync(self._keep, part, name)
         finally:
             with suppress(FileNotFoundError):
                 part.unlink()  # it is there only if something went wrong
@@ -89,8 +91,9 @@ class Cache:
     def _look(self, name: str) -> tuple[Path, float] | None:
         path = self.folder / f"{name}.wav"
         try:
-            seconds = _seconds(path)
-            os.utime(path)
+            with self._taking:
+                seconds = _seconds(path)
+                os.utime(path)
         except (OSError, EOFError, wave.Error):
             return None
         return path, seconds
@@ -101,26 +104,37 @@ class Cache:
         os.close(handle)
         return Path(part)
 
-    def _keep(self, part: Path, name: str, held: frozenset[str]) -> tuple[Path, float]:
+    def _keep(self, part: Path, name: str) -> tuple[Path, float]:
         path = self.folder / f"{name}.wav"
         try:
             seconds = _seconds(part)
             os.replace(part, path)
-            self._trim(held | {name})
+            self._trim()
         except (OSError, EOFError, wave.Error) as exc:
             raise SpeechFailed(f"what was spoken can't be read: {exc}") from exc
         return path, seconds
 
-    def _trim(self, held: frozenset[str]) -> None:
-        files = sorted(((p, s) for p in self.folder.iterdir() if (s := _stat(p))), key=lambda f: f[1].st_mtime)
+    def _trim(self) -> None:
+        files = self._files()
         total = sum(stat.st_size for _, stat in files)
         now = max((stat.st_mtime for _, stat in files), default=0.0)
         for path, stat in files:
             left_behind = path.suffix == UNFINISHED and stat.st_mtime < now - OLD
-            over = total > self.limit and path.suffix == ".wav" and path.stem not in held
-            if left_behind or over:
-                path.unlink(missing_ok=True)
+            over = total > self.limit and path.suffix == ".wav"
+            if (left_behind or over) and self._removed(path):
                 total -= stat.st_size
+
+    def _removed(self, path: Path) -> bool:
+        """Unless somebody has it: who takes it from now on finds it gone, and makes it anew."""
+        with self._taking:
+            if path.stem in self._held:
+                return False
+            path.unlink(missing_ok=True)
+            return True
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        """What was not used for longest comes first."""
+        return sorted(((p, s) for p in self.folder.iterdir() if (s := _stat(p))), key=lambda f: f[1].st_mtime)
 
 
 def _stat(path: Path) -> os.stat_result | None:
