@@ -190,15 +190,22 @@ def service(body: str, *args: Any, **more: Any) -> bool:
     return bool(answer)
 
 
-@pytest.mark.vodiabot(settings=f'{GREETER}apprise = ["kitservice://s3cr3t"]\nevents = ["answered", "ended"]')
-async def test_a_service_of_apprise_that_fails_and_comes_back(pbx: Exchange, bot: VirtualBot) -> None:
+async def test_a_service_of_apprise_that_fails_and_comes_back(tmp_path: Path) -> None:
+    """In real time, as Apprise has threads of its own."""
     SERVICE.update(answers=[False, RuntimeError("s3cr3t"), False], taken=[])
-    caller = await pbx.call()
-    await caller.is_hung_up()
-    await pbx.waits(60)
-    assert SERVICE["taken"] == ["Answered call: 0711123456", "Ended call: 0711123456"]
-    assert len([line for line in bot.warnings if line["event"] == "a notification was not taken"]) == 3
-    assert "s3cr3t" not in str(bot.log)
+    world = world_of('apprise = ["kitservice://s3cr3t"]', tmp_path)
+
+    async def story() -> None:
+        caller = await world.pbx.call(answered=False, from_="0711222333")
+        await until(lambda: any(line["event"] == "incoming call" for line in world.bot.log))
+        await caller.hangs_up()
+        await until(lambda: bool(SERVICE["taken"]))
+
+    await world.run(story)
+    assert SERVICE["taken"] == ["Missed call: 0711222333"]
+    assert len(whys(world)) == 3
+    assert "s3cr3t" not in str(world.log)
+    world.prepared.forget()
 
 
 # --- a real receiver -------------------------------------------------------------------------------------------------
@@ -240,7 +247,7 @@ async def test_over_real_http_a_receiver_that_fails_vanishes_and_comes_back(tmp_
     real = RealReceiver()
     async with trio.open_nursery() as nursery:
         life = await nursery.start(living, real)
-        world = world_of(f"http://127.0.0.1:{real.port}/hook/s3cr3t", tmp_path)
+        world = world_of(f'webhook = "http://127.0.0.1:{real.port}/hook/s3cr3t"', tmp_path)
 
         async def story() -> None:
             nonlocal life
@@ -270,9 +277,9 @@ async def living(
             task_status.started(scope)
 
 
-def world_of(url: str, tmp_path: Path) -> World:
+def world_of(section: str, tmp_path: Path) -> World:
     """In real time, with pauses that a test can wait for."""
-    settings = f'[plugins]\nenabled = ["notify"]\n[plugin.notify]\nwebhook = "{url}"'
+    settings = f'[plugins]\nenabled = ["notify"]\n[plugin.notify]\n{section}'
     world = World(prepare(Author(settings, state_dir=tmp_path, file=tmp_path / "bot.toml", shipped=SHIPPED)))
     plugin_of(world).LONGEST, plugin_of(world).TRIES = 0.05, 1000
     return world
