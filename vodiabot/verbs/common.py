@@ -20,6 +20,7 @@ from ..errors import ConfigError, Problem, UsageError, VodiabotError
 from ..media.bridge import open_media
 from ..plugins import LoadedPlugin, PluginProblem, load_plugins
 from ..plugins.guard import current_call, current_plugin
+from ..plugins.secret_values import secrets_in
 from ..ports import MediaPort
 from ..session import Session
 
@@ -81,7 +82,12 @@ def plugins_of(
     config: Config, *, keep: Sequence[LoadedPlugin] = ()
 ) -> tuple[list[LoadedPlugin], list[PluginProblem]]:
     """What `[plugins]` enables, and what is wrong with the rest. Of `keep`, those that have not changed stay."""
-    return load_plugins(config, shipped=shipped_plugins(), keep=keep)
+    loaded, problems = load_plugins(config, shipped=shipped_plugins(), keep=keep)
+    hide = logs.hiding()
+    for plugin in loaded:
+        for text in secrets_in(plugin.config):
+            hide(text)
+    return loaded, problems
 
 
 def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:
