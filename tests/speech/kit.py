@@ -10,7 +10,8 @@ from typing import Any
 from vodiabot.config.model import SpeechConfig
 from vodiabot.speech import Speech
 from vodiabot.speech.cache import Cache
-from vodiabot.speech.providers import OUT, Command, Utf8
+from vodiabot.speech.process import OUT, Command
+from vodiabot.speech.providers import Utf8
 from vodiabot.speech.wanted import Wanted
 
 SPEAKS = """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from vodiabot.config.model import SpeechConfig
 from vodiabot.errors import SpeechUnavailable
 from vodiabot.speech.choice import choose
+from vodiabot.speech.espeak import Espeak, EspeakProgram, names_of
 from vodiabot.speech.piper import Piper
-from vodiabot.speech.providers import Espeak, Flite
+from vodiabot.speech.providers import Flite
 from vodiabot.speech.wanted import Wanted, wanted
 
 from .kit import Scripted
@@ -75,8 +78,11 @@ def test_where_there_is_none_it_says_what_to_install() -> None:
 
 def test_flite_speaks_english_in_ascii() -> None:
     flite = Flite()
-    assert flite.may_speak(Wanted(language="en-gb"))
+    flite._voices = ("slt", "rms")
     assert flite.may_speak(Wanted(voice="rms"))
+    assert flite.may_speak(Wanted(language="en-us"))
+    assert not flite.may_speak(Wanted(language="en-gb")), "its voices are Americans"
+    assert not flite.may_speak(Wanted(voice="awb")), "another one would be heard"
     assert not flite.may_speak(Wanted(language="de"))
     assert not flite.may_speak(Wanted(voice="harry"))
     assert flite.prepared("Café “Zürich” \u2013 it\u2019s 電話") == b'Cafe "Zurich" - it\'s \n'
@@ -92,8 +98,92 @@ def test_piper_has_the_language_and_speakers_of_its_model(tmp_path: Path) -> Non
     assert not piper.may_speak(Wanted(language="en"))
     assert not piper.may_speak(Wanted(language="de-at"))
     assert not piper.may_speak(Wanted(voice="harry"))
+    assert piper.may_speak(Wanted(voice="karl", language="de"))
+    assert not piper.may_speak(Wanted(voice="karl", language="en"))
     assert "4" in piper.commands(Wanted(voice="karl"))[0].arguments
     assert piper.identity != Piper(tmp_path / "other.onnx").identity
+
+
+def test_another_model_of_the_same_name_is_another_voice(tmp_path: Path) -> None:
+    model = tmp_path / "voice.onnx"
+    piper = Piper(model)
+    found = {piper.identity}
+    for path in (model, Path(f"{model}.json")):
+        path.write_text("one")
+        found.add(piper.identity)
+        os.utime(path, (1, 1))
+        found.add(piper.identity)
+    assert len(found) == 5
+
+
+LISTED = """\
+Pty Language       Age/Gender VoiceName          File                 Other Languages
+ 5  cmn             --/M      Chinese_(Mandarin,_latin_as_English) sit/cmn              (zh-cmn 5)(zh 5)
+ 2  en-gb           --/M      English_(Great_Britain) gmw/en               (en 2)
+"""
+VARIANTS = """\
+Pty Language       Age/Gender VoiceName          File                 Other Languages
+ 5  variant         --/M      Adam               !v/adam
+ 5  variant         --/F      female3            !v/f3
+"""
+
+
+def test_what_espeak_lists() -> None:
+    chinese = ["cmn", "Chinese_(Mandarin,_latin_as_English)", "cmn", "zh-cmn", "zh"]
+    assert list(names_of(LISTED)) == [*chinese, "en-gb", "English_(Great_Britain)", "en", "en"]
+    assert list(names_of("")) == list(names_of("one\ntwo\n")) == []
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EspeakProgram:
+    """Of the system, as far as its lists go; it lists nothing for whom it finds a password with."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("VODIABOT_PASSWORD", "hunter2")
+    (tmp_path / "all").write_text(LISTED)
+    (tmp_path / "variants").write_text(VARIANTS)
+    script = tmp_path / "espeak-ng"
+    cases = f"--voices) cat {tmp_path}/all;; --voices=variant) cat {tmp_path}/variants;;"
+    script.write_text(f'#!/bin/sh\ntest -n "$VODIABOT_PASSWORD" || case "$1" in {cases} esac\n')
+    script.chmod(0o755)
+    return EspeakProgram()
+
+
+@pytest.mark.parametrize(
+    ("how", "spoken"),
+    [
+        (Wanted(), "en"),
+        (Wanted(language="zh"), "zh"),
+        (Wanted(language="en-au"), "en"),
+        (Wanted(language="en-gb"), "en-gb"),
+        (Wanted(language="de"), None),
+        (Wanted(voice="English (Great Britain)"), "English (Great Britain)"),
+        (Wanted(voice="en+f3"), "en+f3"),
+        (Wanted(voice="EN+adam"), "EN+adam"),
+        (Wanted(voice="en+f99"), None),
+        (Wanted(voice="en+13"), "en+13"),
+        (Wanted(voice="en+14"), None),
+        (Wanted(voice="en+F3"), None),
+        (Wanted(voice="en+Adam"), None),
+        (Wanted(voice="en+female3"), None),
+        (Wanted(voice="en+variant"), None),
+        (Wanted(voice="en+"), None),
+        (Wanted(voice="f3"), None),
+        (Wanted(voice="adam"), None),
+        (Wanted(voice="en-zz"), None),
+    ],
+)
+def test_the_program_is_asked_for_what_it_lists(program: EspeakProgram, how: Wanted, spoken: str | None) -> None:
+    assert program.may_speak(how) == (spoken is not None)
+    if spoken:
+        assert program.commands(how)[0].arguments[-1] == spoken
+
+
+def test_a_program_that_is_another_one_speaks_anew(program: EspeakProgram, tmp_path: Path) -> None:
+    before = program.identity
+    os.utime(tmp_path / "espeak-ng", (1, 1))
+    assert program.identity != before
+    (tmp_path / "espeak-ng").unlink()
+    assert not program.may_speak(Wanted())
 
 
 def test_our_own_process_never_imports_the_library() -> None:
@@ -102,4 +192,5 @@ def test_our_own_process_never_imports_the_library() -> None:
     espeak = Espeak()
     assert espeak.here, "espeakng-loader is among the test tools"
     assert espeak.commands(Wanted(voice="en", speed=2.0))[0].arguments[-3:-1] == ("en", "350")
+    assert espeak.identity.split() == ["espeakng-loader", version("espeakng-loader")]
     assert "espeakng_loader" not in sys.modules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import wave
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from vodiabot.errors import SpeechUnavailable
-from vodiabot.speech.providers import Espeak, EspeakProgram, Flite
+from vodiabot.speech.espeak import Espeak, EspeakProgram
+from vodiabot.speech.providers import Flite
 
 from .kit import Played, speech
 
@@ -60,19 +62,54 @@ async def test_languages_and_voices_differ(tmp_path: Path) -> None:
     assert german == austrian, "what is not there is spoken as what it is a kind of"
 
 
-@pytest.mark.parametrize("asked", [{"voice": "harry"}, {"language": "xx"}])
-async def test_what_it_does_not_have_is_told(tmp_path: Path, asked: dict[str, str]) -> None:
-    with pytest.raises(SpeechUnavailable, match=f"espeak has no voice .*'{next(iter(asked.values()))}'"):
-        await speech(tmp_path, Espeak()).say("Hello.", Played(), **asked)
+async def test_a_language_is_found_whatever_its_file_is_called(tmp_path: Path) -> None:
+    speaker, play = speech(tmp_path, Espeak()), Played()
+    for language in ("es", "es-419", "es-mx", "nb", "no", "zh"):
+        await speaker.say(SENTENCE, play, language=language)
+    spain, america, mexico, bokmal, norway, china = (path.read_bytes() for path in play.paths)
+    assert mexico == america != spain
+    assert norway == bokmal
+    assert len(china) > 10_000
+
+
+async def test_a_variant_by_its_number(tmp_path: Path) -> None:
+    speaker, play = speech(tmp_path, Espeak()), Played()
+    for voice in ("en+3", "en+m3", "en+12", "en+f2"):
+        await speaker.say(SENTENCE, play, voice=voice)
+    man, same_man, woman, same_woman = (path.read_bytes() for path in play.paths)
+    assert (man, woman) == (same_man, same_woman)
+    assert man != woman
+
+
+ABSENT = ("harry", "en-zz", "f3", "whisper", "en+", "en+0", "en+f99", "en+Adam", "en-us+F3", "en+f3+f4")
+
+
+@pytest.mark.parametrize("provider", [Espeak(), Flite(), EspeakProgram()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize(
+    "asked",
+    [*({"voice": voice} for voice in ABSENT), {"language": "xx"}, {"language": "whisper"}],
+    ids=lambda asked: next(iter(asked.values())),
+)
+async def test_what_it_does_not_have_is_told(tmp_path: Path, provider: Any, asked: dict[str, str]) -> None:
+    if not provider.here:
+        pytest.skip("it is not installed")
+    play = Played()
+    what = re.escape(next(iter(asked.values())))
+    with pytest.raises(SpeechUnavailable, match=f"{provider.name} has no voice .*'{what}'"):
+        await speech(tmp_path, provider).say("Hello.", play, **asked)
+    assert not play.paths, "nor is another voice heard"
 
 
 ODD = ("-h is an option", "<speak>a</speak>", "[[h@]]", "one\0two", "&amp; <mark name='x'/>")
 
 
+@pytest.mark.parametrize("provider", [Espeak(), Flite(), EspeakProgram()], ids=lambda p: type(p).__name__)
 @pytest.mark.parametrize("text", ODD)
-async def test_what_looks_like_something_else_is_spoken(tmp_path: Path, text: str) -> None:
+async def test_what_looks_like_something_else_is_spoken(tmp_path: Path, provider: Any, text: str) -> None:
+    if not provider.here:
+        pytest.skip("it is not installed")
     play = Played()
-    await speech(tmp_path, Espeak()).say(text, play)
+    await speech(tmp_path, provider).say(text, play)
     assert play.seconds[0] > 0.3
 
 

@@ -45,6 +45,14 @@ async def test_a_text_is_spoken_once_and_then_kept(tmp_path: Path) -> None:
     assert "elcome" not in " ".join(os.listdir(tmp_path))
 
 
+async def test_another_version_speaks_it_anew(tmp_path: Path) -> None:
+    provider, play = Scripted(), Played()
+    for version in ("1", "2", "1"):
+        provider.identity = version
+        await speech(tmp_path, provider).say("Welcome.", play)
+    assert len(provider.spoken) == len(set(play.paths)) == 2
+
+
 ODD = ("-f /etc/passwd", "--help", "<speak>hi</speak>", "a\0b", "[[x]]", "$(id); `id`", "é電")
 
 

@@ -27,7 +27,8 @@ def choose(known: Sequence[Provider], setting: str, wanted: Wanted) -> list[Prov
 def no_such_voice(asked: Sequence[Provider], wanted: Wanted) -> SpeechUnavailable:
     """For the exception."""
     names = " and ".join(dict.fromkeys(provider.name for provider in asked))
-    what = f"voice {wanted.voice!r}" if wanted.voice is not None else f"voice for the language {wanted.language!r}"
+    what = "voice" if wanted.voice is None else f"voice {wanted.voice!r}"
+    what += "" if wanted.language is None else f" for the language {wanted.language!r}"
     have = "has" if len({provider.name for provider in asked}) == 1 else "have"
     return SpeechUnavailable(f"{names} {have} no {what}")
 

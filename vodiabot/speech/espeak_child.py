@@ -1,7 +1,8 @@
 """Speaks one text with a libespeak-ng, in a process of its own: run as a file, it imports nothing of vodiabot.
 
-    python espeak_child.py LIBRARY DATA VOICE WORDS_A_MINUTE OUT.wav < text
+    python espeak_child.py LIBRARY DATA VOICES WORDS_A_MINUTE OUT.wav < text
 
+VOICES: `de-at,de`: the first that there is, each a voice or a language, with a variant after a +.
 Exit codes: 0 done, 3 there is no such voice, 1 failed (a line on stderr says why; the text is never in it).
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import ctypes
 import sys
 import wave
+from collections.abc import Iterator
+from pathlib import Path
 
 SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: samples come by the callback
 DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: an error is told, not the end of the process
@@ -24,13 +27,64 @@ class Trouble(Exception):
     """It can't be spoken."""
 
 
-def speak(library: str, data: str, voice: str, words_a_minute: int, text: str) -> tuple[int, bytes] | None:
+class Voice(ctypes.Structure):
+    """`espeak_VOICE` of speak_lib.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.c_void_p),  # each a byte, its priority (1 is the best), and a string; then a 0
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("xx1", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    ]
+
+
+def select(espeak: ctypes.CDLL, data: str, voice: str) -> bool:
+    """Take a voice; False if there is none of that name or language.
+
+    The library itself takes the plain voice for a variant that it does not have, crashes at a variant without a voice,
+    and finds a language only if it is the name of a file, so that it does not find "zh".
+    """
+    base, plus, variant = voice.partition("+")
+    variants = Path(data, "voices", "!v")
+    if (variants / base).is_file() or (plus and not (variants / file_of_variant(variant)).is_file()):
+        return False
+    if not espeak.espeak_SetVoiceByName(voice.encode()):
+        return True
+    found = min((one for one in _languages(espeak) if one[1] == base.lower()), default=None)
+    return found is not None and not espeak.espeak_SetVoiceByName(f"{found[2]}{plus}{variant}".encode())
+
+
+def file_of_variant(variant: str) -> str:
+    """A number is a man up to 9, then a woman."""
+    number = int(variant) if variant.isascii() and variant.isdecimal() else 0
+    return variant if not number else f"m{number}" if number < 10 else f"f{number - 10}"
+
+
+def _languages(espeak: ctypes.CDLL) -> Iterator[tuple[int, str, str]]:
+    """Priority, language, and the voice that has it."""
+    espeak.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(Voice))
+    for voice in espeak.espeak_ListVoices(None):
+        if not voice:
+            return
+        at = voice.contents.languages
+        while priority := ctypes.string_at(at, 1)[0]:
+            language = ctypes.string_at(at + 1)
+            yield priority, language.decode().lower(), voice.contents.identifier.decode()
+            at += len(language) + 2
+
+
+def speak(library: str, data: str, voices: list[str], words_a_minute: int, text: str) -> tuple[int, bytes] | None:
     """Rate and mono 16-bit samples; None if there is no such voice. Raises Trouble, OSError."""
     espeak = ctypes.CDLL(library)
     rate = espeak.espeak_Initialize(SYNCHRONOUS, 0, data.encode() or None, DONT_EXIT)
     if rate <= 0:
         raise Trouble("espeak-ng does not find its data")
-    if espeak.espeak_SetVoiceByName(voice.encode()):
+    if not any(select(espeak, data, voice) for voice in voices):
         return None
     sound = bytearray()
 
@@ -52,10 +106,10 @@ def speak(library: str, data: str, voice: str, words_a_minute: int, text: str) -
 
 
 def main(arguments: list[str]) -> int:
-    library, data, voice, words, out = arguments
+    library, data, voices, words, out = arguments
     text = sys.stdin.buffer.read().decode("utf-8", "ignore").replace("\0", " ")
     try:
-        spoken = speak(library, data, voice, int(words), text)
+        spoken = speak(library, data, voices.split(","), int(words), text)
     except (OSError, Trouble) as exc:
         print(exc, file=sys.stderr)  # noqa: T201 - how a child process tells
         return 1

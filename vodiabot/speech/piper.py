@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .providers import OUT, Command, Utf8
+from .process import OUT, Command
+from .providers import Utf8, stamp_of, version_of
 from .wanted import Wanted
 
 _CHILD = Path(__file__).parent / "piper_child.py"
@@ -34,13 +35,23 @@ class Piper(Utf8):
 
     @property
     def identity(self) -> str:
-        return f"piper {self._model}"
+        """A model may be replaced by another one of its name."""
+        stamps = (stamp_of(path) for path in (self._model, self._card_path) if path is not None)
+        return " ".join(("piper", self._version, str(self._model), *stamps))
+
+    @cached_property
+    def _version(self) -> str:
+        return version_of("piper-tts")
+
+    @property
+    def _card_path(self) -> Path | None:
+        return self._model and Path(f"{self._model}.json")
 
     @cached_property
     def _card(self) -> dict[str, Any]:
         """What the file beside the model says of it; nothing where it can't be read, as piper itself tells then."""
         try:
-            card = json.loads(Path(f"{self._model}.json").read_text(encoding="utf-8"))
+            card = json.loads(self._card_path.read_text(encoding="utf-8")) if self._card_path else {}
         except (OSError, ValueError):
             return {}
         return card if isinstance(card, dict) else {}
@@ -57,8 +68,8 @@ class Piper(Utf8):
         return str(code).lower().replace("_", "-") if code else None
 
     def may_speak(self, wanted: Wanted) -> bool:
-        if wanted.voice is not None:
-            return wanted.voice in self._speakers
+        if wanted.voice is not None and wanted.voice not in self._speakers:
+            return False
         if wanted.language is None or self._language is None:
             return True
         return self._language == wanted.language or self._language.split("-")[0] == wanted.language

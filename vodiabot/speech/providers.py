@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import unicodedata
-from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Protocol
 
+from .process import OUT, Command, told_by
 from .wanted import Wanted
-
-WORDS_A_MINUTE = 175
-"""espeak-ng's usual speed."""
-
-NO_SUCH_VOICE = 3
-"""Exit code of our own child processes."""
-
-_HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Command:
-    """A child process that reads the text from stdin and writes a WAV to the path that comes in place of `OUT`."""
-
-    arguments: tuple[str, ...]
-    no_such_voice: int | None = None
-    """The exit code that says that it has no such voice."""
-
-    def to(self, out: Path) -> list[str]:
-        """All arguments, the program first."""
-        return [str(out) if argument is OUT else argument for argument in self.arguments]
-
-
-OUT = "<out>"
 
 
 class Provider(Protocol):
@@ -47,14 +22,14 @@ class Provider(Protocol):
 
     @property
     def here(self) -> bool:
-        """Whether it is installed."""
+        """Whether it is installed. May block for a moment."""
 
     @property
     def identity(self) -> str:
-        """Another one speaks otherwise: part of the cache's key."""
+        """With its version: another one speaks otherwise, so it is part of the cache's key."""
 
     def may_speak(self, wanted: Wanted) -> bool:
-        """False: it certainly has no such voice or language."""
+        """False: it certainly has no such voice or language. May block for a moment."""
 
     def commands(self, wanted: Wanted) -> list[Command]:
         """To be tried in this order while there is no such voice."""
@@ -70,71 +45,21 @@ class Utf8:
         return text.encode("utf-8", "ignore")
 
 
-class Espeak(Utf8):
-    """libespeak-ng of PyPI's espeakng-loader; it is not imported here."""
-
-    name = "espeak"
-    install = "pip install 'vodiabot[speech]'"
-
-    @cached_property
-    def _package(self) -> Path | None:
-        spec = find_spec("espeakng_loader")
-        return None if spec is None or spec.origin is None else Path(spec.origin).parent
-
-    @property
-    def here(self) -> bool:
-        return self._package is not None
-
-    @property
-    def identity(self) -> str:
-        return "espeakng-loader"
-
-    def may_speak(self, wanted: Wanted) -> bool:
-        return True
-
-    def commands(self, wanted: Wanted) -> list[Command]:
-        assert self._package is not None
-        ending = {"win32": "espeak-ng.dll", "darwin": "libespeak-ng.dylib"}.get(sys.platform, "libespeak-ng.so")
-        library, data = str(self._package / ending), str(self._package / "espeak-ng-data")
-        words = str(round(WORDS_A_MINUTE * wanted.speed))
-        child = (sys.executable, "-I", "-S", str(_HERE / "espeak_child.py"), library, data)
-        return [Command((*child, voice, words, OUT), NO_SUCH_VOICE) for voice in _voices(wanted)]
+def stamp_of(path: Path) -> str:
+    """Another one is another file there: a new version. "" where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ""
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
-class EspeakProgram(Utf8):
-    """espeak-ng as the system has it."""
-
-    name = "espeak"
-    install = "apt-get install espeak-ng"
-
-    @cached_property
-    def _program(self) -> str | None:
-        return shutil.which("espeak-ng")
-
-    @property
-    def here(self) -> bool:
-        return self._program is not None
-
-    @property
-    def identity(self) -> str:
-        return "espeak-ng"
-
-    def may_speak(self, wanted: Wanted) -> bool:
-        return True
-
-    def commands(self, wanted: Wanted) -> list[Command]:
-        assert self._program is not None
-        words = str(round(WORDS_A_MINUTE * wanted.speed))
-        program = (self._program, "--stdin", "-b", "1", "-s", words, "-w", OUT)
-        return [Command((*program, "-v", voice), 1) for voice in _voices(wanted)]
-
-    def prepared(self, text: str) -> bytes:
-        return super().prepared(text.replace("[[", "[ ["))  # the program takes [[…]] for phonemes
-
-
-def _voices(wanted: Wanted) -> tuple[str, ...]:
-    """espeak-ng's voices are called like languages, too."""
-    return wanted.languages if wanted.voice is None else (wanted.voice,)
+def version_of(package: str) -> str:
+    """Of an installed distribution; "" if it does not say."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 class Flite:
@@ -142,12 +67,18 @@ class Flite:
 
     name = "flite"
     install = "apt-get install flite"
-    voices = ("slt", "rms", "awb", "kal16", "kal", "awb_time")
-    """Built into Debian's program, the best first."""
+    best_first = ("slt", "rms", "awb", "kal16", "kal", "awb_time")
+    """Debian's voices."""
 
     @cached_property
     def _program(self) -> str | None:
         return shutil.which("flite")
+
+    @cached_property
+    def _voices(self) -> tuple[str, ...]:
+        """Built into the program, which would take another one for a voice that it does not have."""
+        _, _, names = told_by(str(self._program), "-lv").partition(":")
+        return tuple(name for name in self.best_first if name in names.split())
 
     @property
     def here(self) -> bool:
@@ -155,15 +86,18 @@ class Flite:
 
     @property
     def identity(self) -> str:
-        return "flite"
+        return f"flite {stamp_of(Path(self._program or ''))}"
 
     def may_speak(self, wanted: Wanted) -> bool:
-        return wanted.languages[-1] == "en" and wanted.voice in (None, *self.voices)
+        """Its usual voice is an American."""
+        if wanted.voice is not None:
+            return wanted.voice in self._voices and wanted.languages[-1] == "en"
+        return bool(self._voices) and wanted.languages[0] in ("en", "en-us")
 
     def commands(self, wanted: Wanted) -> list[Command]:
         assert self._program is not None
         stretch = f"duration_stretch={1 / wanted.speed:.3f}"
-        voice = wanted.voice or self.voices[0]
+        voice = wanted.voice or self._voices[0]
         return [Command((self._program, "-voice", voice, "--setf", stretch, "-o", OUT, "-f", "/dev/stdin"))]
 
     def prepared(self, text: str) -> bytes:

@@ -16,10 +16,11 @@ import trio
 from ..errors import SpeechFailed, SpeechUnavailable
 from .cache import MEGABYTE, Cache, Lease
 from .choice import choose, no_such_voice
+from .espeak import Espeak, EspeakProgram
 from .lead import cut_lead
 from .piper import Piper
 from .process import run
-from .providers import Espeak, EspeakProgram, Flite, Provider
+from .providers import Flite, Provider
 from .sentences import pieces
 from .wanted import Settings, Wanted, wanted
 
@@ -48,7 +49,7 @@ class Speech:
         """See `ports.SpeechPort`."""
         how = wanted(self._settings, voice, language)
         parts = pieces(text)
-        providers = choose(self._providers, self._settings.provider, how)
+        providers = await trio.to_thread.run_sync(choose, self._providers, self._settings.provider, how)
         with self._cache.lease() as lease:
             speak = partial(self._spoken, providers=providers, how=how, lease=lease)
             if len(parts) == 1:
