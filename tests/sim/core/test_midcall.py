@@ -82,6 +82,18 @@ def test_who_is_held_may_be_told_by_an_offer(useragent: str) -> None:
     assert lab.logged("warning") == []
 
 
+def test_who_is_held_and_taken_back_at_once_is_told_both() -> None:
+    lab = Lab(config(hold_by_reoffer=True))
+    anna, bruno = conversation(lab)
+    before = len(lab.media_of(e.MakeOffer))
+    for command in ("sendonly", "sendrecv"):  # before bruno has answered the first offer
+        anna.say("wrtc-hold", callid="c1", holdcmd=command)
+    assert len(lab.media_of(e.MakeOffer)) == before + 1
+    bruno.answer()
+    bruno.answer()
+    assert [offer.direction for offer in lab.media_of(e.MakeOffer)[before:]] == ["sendonly", "sendrecv"]
+
+
 def test_candidates_of_a_peer_connection_that_is_gone_are_not_sent() -> None:
     lab = Lab(config("classic"), media=False)
     anna = lab.client("46")

@@ -40,7 +40,7 @@ def _tell_held(world: World, leg: Leg) -> None:
     """To the other side by an offer of ours, with a direction; a browser's page may not be ready for one."""
     other = leg.call.other(leg)
     if other is not None and not other.browser:
-        offers.offer_again(world, other, direction="sendonly" if leg.held else "sendrecv")
+        offers.tell_direction(world, other, "sendonly" if leg.held else "sendrecv")
 
 
 def _new_peer(world: World, leg: Leg, offer: str) -> None:

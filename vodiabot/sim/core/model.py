@@ -107,6 +107,8 @@ class Leg:
     """The PBX made the offer of the present peer, so an answer is awaited."""
     offering: bool = False
     """An offer of ours is out, or being made."""
+    direction_due: str = ""
+    """What the next offer of ours has to say, as soon as the one that is out is answered; "": nothing."""
     offers_made: int = 0
     """Tells one offer of ours from the next."""
     offered_at: float | None = None

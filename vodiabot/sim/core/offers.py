@@ -73,6 +73,7 @@ def _void(world: World, leg: Leg, number: int) -> None:
     if leg.offering and leg.offers_made == number and not leg.ended:
         leg.offering = False
         world.log("warning", "our new offer was not answered", callid=leg.call_id, user=leg.user)
+        _tell_due_direction(world, leg)
 
 
 def take_answer(world: World, leg: Leg, answer: str) -> bool:
@@ -82,7 +83,19 @@ def take_answer(world: World, leg: Leg, answer: str) -> bool:
     leg.offering = leg.ignores_client = False
     leg.negotiated = True
     world.emit(e.ApplyAnswer(leg.id, leg.peer, answer))
+    _tell_due_direction(world, leg)
     return True
+
+
+def tell_direction(world: World, leg: Leg, direction: str) -> None:
+    """By an offer; where one is out, by another one after it: what is told last has to hold."""
+    told = offer_again(world, leg, direction=direction)
+    leg.direction_due = "" if told else direction
+
+
+def _tell_due_direction(world: World, leg: Leg) -> None:
+    if leg.direction_due:
+        tell_direction(world, leg, leg.direction_due)
 
 
 def ready(world: World, leg: Leg, sdp: str) -> None:
