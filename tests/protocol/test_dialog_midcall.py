@@ -292,6 +292,19 @@ def test_our_own_hold_is_not_taken_for_the_other_sides() -> None:
     assert not leg.dialog.held_by_remote
 
 
+@pytest.mark.parametrize("dialect", [CLASSIC, MODERN])
+def test_we_take_back_who_holds_us_too(dialect: Dialect) -> None:
+    leg = up(dialect)
+    leg.want(s.WantHold())
+    leg.want(s.WantResume(new_offer=False))
+    for state in ("holding", "onhold"):
+        assert leg.lists(state=state) == []
+    leg.wait(1)
+    assert leg.dialog.state is State.UP
+    assert leg.dialog.held_by_remote
+    assert leg.lists(state="connected") == ["LegChanged what=resumed_by_remote"]
+
+
 # --- transfer -----------------------------------------------------------------------------------------------
 
 

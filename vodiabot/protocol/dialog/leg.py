@@ -110,6 +110,8 @@ class Leg:
     """The state to go back to from TRANSFERRING and JOINING."""
     on_hold_by_state: bool = False
     """`held_by_remote` came from call-state, not from SDP."""
+    listed_meanwhile: str = ""
+    """What call-state said last while we take the other side back."""
     absent: int = 0
     socket_up: bool = True
 

@@ -36,6 +36,7 @@ def resume(leg: Leg, intent: s.WantResume) -> None:
         leg.settle("resume", "connection lost")
         return
     leg.move(State.RESUMING)
+    leg.listed_meanwhile = ""
     offer = resume_with_offer(leg.dialect) if intent.new_offer is None else intent.new_offer
     if offer or not leg.media_up:
         leg.start_timer("resume", leg.timers.resume)
@@ -56,6 +57,7 @@ def resumed(leg: Leg) -> None:
     leg.step(s.SetSending(sending=True))
     leg.changed("resumed")
     leg.settle("resume")
+    note_call_state(leg, leg.listed_meanwhile)
     if not leg.media_up:
         leg.start_timer("media", leg.timers.media_up)
 
@@ -193,6 +195,8 @@ def _note_direction(leg: Leg, direction: str) -> None:
 
 def note_call_state(leg: Leg, state: str) -> None:
     """`onhold` in the entry of our leg: the other side holds us, unless it is we who hold [guess]."""
+    if leg.state is State.RESUMING:
+        leg.listed_meanwhile = state  # it may be the last word of it: the other side holds us, too
     if leg.state is not State.UP or leg.ours is not None:
         return
     if state == "onhold":
