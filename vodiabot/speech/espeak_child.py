@@ -9,10 +9,9 @@ Exit codes: 0 done, 3 there is no such voice, 1 failed (a line on stderr says wh
 from __future__ import annotations
 
 import ctypes
+import os.path  # pathlib takes 8 ms to import, a quarter of what a prompt takes
 import sys
 import wave
-from collections.abc import Iterator
-from pathlib import Path
 
 SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: samples come by the callback
 DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: an error is told, not the end of the process
@@ -50,12 +49,12 @@ def select(espeak: ctypes.CDLL, data: str, voice: str) -> bool:
     and finds a language only if it is the name of a file, so that it does not find "zh".
     """
     base, plus, variant = voice.partition("+")
-    variants = Path(data, "voices", "!v")
-    if (variants / base).is_file() or (plus and not (variants / file_of_variant(variant)).is_file()):
+    variants = os.path.join(data, "voices", "!v", "")
+    if os.path.isfile(variants + base) or (plus and not os.path.isfile(variants + file_of_variant(variant))):
         return False
     if not espeak.espeak_SetVoiceByName(voice.encode()):
         return True
-    found = min((one for one in _languages(espeak) if one[1] == base.lower()), default=None)
+    found = min((known for known in _languages(espeak) if known[1] == base.lower()), default=None)
     return found is not None and not espeak.espeak_SetVoiceByName(f"{found[2]}{plus}{variant}".encode())
 
 
@@ -65,17 +64,19 @@ def file_of_variant(variant: str) -> str:
     return variant if not number else f"m{number}" if number < 10 else f"f{number - 10}"
 
 
-def _languages(espeak: ctypes.CDLL) -> Iterator[tuple[int, str, str]]:
+def _languages(espeak: ctypes.CDLL) -> list[tuple[int, str, str]]:
     """Priority, language, and the voice that has it."""
     espeak.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(Voice))
+    found = []
     for voice in espeak.espeak_ListVoices(None):
         if not voice:
-            return
+            break
         at = voice.contents.languages
         while priority := ctypes.string_at(at, 1)[0]:
             language = ctypes.string_at(at + 1)
-            yield priority, language.decode().lower(), voice.contents.identifier.decode()
+            found.append((priority, language.decode().lower(), voice.contents.identifier.decode()))
             at += len(language) + 2
+    return found
 
 
 def speak(library: str, data: str, voices: list[str], words_a_minute: int, text: str) -> tuple[int, bytes] | None:
