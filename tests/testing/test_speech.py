@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from vodiabot import Call, CallEnded, SpeechUnavailable, Text
+from vodiabot import Call, CallEnded, NotAccepted, SpeechUnavailable, Text
 from vodiabot.sources import tone
 from vodiabot.testing.sounds import Spoken
 from vodiabot.testing.speech import SaidText, VirtualSpeech
@@ -79,6 +79,33 @@ async def test_texts_stand_in_lists_and_prompts(tmp_path: Path, autojump_clock: 
         SaidText("Hallo.", language="de"),
         SaidText("Press 1 for sales."),
     ]
+
+
+async def test_a_whisper_is_spoken_to_the_target_alone(tmp_path: Path, autojump_clock: MockClock) -> None:
+    refused: list[bool] = []
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        try:
+            await call.consult("47", whisper="A caller from sales.", accept="1", accept_timeout=2)
+        except NotAccepted:
+            refused.append(True)
+        await call.say("Nobody is there.")
+
+    async def target(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    bots = ("45", "bot", handler), ("46", "demo", None), ("47", "demo", target)
+    async with world("modern", tmp_path, *bots) as (made, [bot, caller, _]):
+        bot.speech = VirtualSpeech()
+        async with caller.dial("45") as call:
+            await call.wait_ended()
+        await trio.sleep(1)
+        first, second = ([played.source for played in leg.played] for leg in made.media["45"].legs)
+    assert refused
+    assert second == [Spoken("A caller from sales.")]
+    assert first == [Spoken("Nobody is there.")]
 
 
 async def test_the_end_of_the_call_ends_it(tmp_path: Path, autojump_clock: MockClock) -> None:
