@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,6 +188,32 @@ async def test_what_is_asked_while_the_socket_is_away_fails(act: Callable[..., A
             with pytest.raises(ConnectionLost):
                 await act(call)
             assert call.state != "ended"
+
+
+async def test_a_hold_while_the_socket_is_known_to_be_away_leaves_the_audio_on(autojump_clock: MockClock) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+            bench.port.alive = False
+            bench.switchboard.socket_lost()
+            with pytest.raises(ConnectionLost):
+                await call.hold()
+            assert call.state == "up"
+            assert bench.media.legs[0].sending is True
+
+
+async def test_what_is_over_with_the_call_returns_normally_after_it(autojump_clock: MockClock, tmp_path: Path) -> None:
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.hangup()
+            for _ in range(2):  # at once, and when its audio is closed, too
+                await call.hangup()
+                await call.transfer("600")
+                recording = await call.record(tmp_path / "x.wav")
+                assert (recording.duration, recording.stopped_by) == (0.0, "ended")
+                await trio.sleep(20)
 
 
 async def test_what_is_on_its_way_when_the_bot_is_cancelled_is_let_go(autojump_clock: MockClock) -> None:

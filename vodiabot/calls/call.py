@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -334,11 +334,14 @@ class Call:
     ) -> Recording:
         """Record the other side until the call ends, `max_seconds`, `silence` seconds of its silence, or one of the
         digits `stop_on`; returns when it is over. A WAV, or Ogg/Opus if the path ends in `.ogg` or `.opus`. `stereo`:
-        the other side left, what the bot sends right. Raises SourceError if the file can't be written."""
+        the other side left, what the bot sends right. Of a call that has ended already nothing is recorded: `duration`
+        is 0 and there is no file. Raises SourceError if the file can't be written."""
         self._leg.may("record")
-        return await self._leg.media.record(
-            Path(path), max_seconds=max_seconds, silence=silence, stop_on=stop_on, stereo=stereo
-        )
+        record = partial(self._leg.media.record, max_seconds=max_seconds, silence=silence, stop_on=stop_on)
+        with suppress(CallEnded):
+            self._check_up()
+            return await record(Path(path), stereo=stereo)
+        return Recording(path=Path(path), duration=0.0, stopped_by="ended")
 
     @asynccontextmanager
     async def recording(self, path: str | Path, *, stereo: bool = False) -> AsyncIterator[RunningRecording]:

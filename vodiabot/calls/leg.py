@@ -186,7 +186,7 @@ class Leg:
         while trio.current_time() < linger:
             if self.dialog.ended and linger == math.inf:
                 linger = trio.current_time() + LINGER
-            if self.dialog.ended and self.dialog.deadline is None and self._nothing_queued():
+            if self.dialog.ended and self.dialog.deadline is None and not self._take.statistics().current_buffer_used:
                 break
             with trio.move_on_at(min(self._deadline(), self._one_way.deadline, linger)):
                 self._handle(await self._take.receive())
@@ -200,9 +200,6 @@ class Leg:
 
     def _deadline(self) -> float:
         return math.inf if self.dialog.deadline is None else self.dialog.deadline
-
-    def _nothing_queued(self) -> bool:
-        return self._take.statistics().current_buffer_used == 0
 
     def _handle(self, item: Item) -> None:
         match item:
@@ -231,6 +228,9 @@ class Leg:
         intent, reply = asked.intent, asked.reply
         if self.ended is not None and not isinstance(intent, steps.WantHangUp):
             reply.settle(None if isinstance(intent, steps.WantTransfer) else self.gone())
+            return
+        if isinstance(intent, steps.WantHold) and not self.dialog.socket_up:  # the other side would hear no music
+            reply.settle(ConnectionLost("there is no connection to the PBX: the call is not on hold"))
             return
         name = _SETTLED_LATER.get(type(intent))
         if name is not None:

@@ -276,6 +276,8 @@ class VirtualLeg:
         stop_on: str = "",
         stereo: bool = False,
     ) -> Recording:
+        if self.closed:
+            raise CallEnded(self.label, "closed")
         for told in self.on_record:
             told(self, path)
         began = trio.current_time()

@@ -107,6 +107,11 @@ class Dialog:
         return self._leg.held_by_remote
 
     @property
+    def socket_up(self) -> bool:
+        """False from `socket_lost` until `socket_back`, or until the PBX is heard again."""
+        return self._leg.socket_up
+
+    @property
     def answered_at(self) -> float | None:
         """In the time of `now`."""
         return self._leg.answered_at
