@@ -273,9 +273,10 @@ def test_a_mistake_is_told_with_its_place(source: str, expected: str, tmp_path: 
 def test_a_mistake_in_a_submodule_is_told_where_it_is(tmp_path: Path) -> None:
     write(tmp_path, "plugins/bad/__init__.py", "from . import flow\n")
     write(tmp_path, "plugins/bad/flow.py", "\n1 / 0\n")
+    before = set(sys.modules)
     _, (problem,) = load(tmp_path, '[plugins]\npath = ["plugins"]\nenabled = ["bad"]\n')
     assert (problem.problem.file, problem.problem.line) == (str(tmp_path / "plugins/bad/flow.py"), 2)
-    assert not [name for name in sys.modules if name.startswith(PREFIX)]
+    assert not [name for name in set(sys.modules) - before if name.startswith(PREFIX)]
 
 
 def test_all_mistakes_at_once_and_the_others_run(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 import time
 from collections import Counter
@@ -111,7 +110,6 @@ def _plainly(exc: BaseException) -> str:
 
 
 async def _run(outcome: Outcome, seconds: float, state: Path) -> None:
-    logging.disable(logging.CRITICAL)
     life = _Life(outcome.seed, state)
     try:
         await life.run(seconds)

@@ -7,7 +7,7 @@ import pytest
 from .__main__ import replay_command
 from .life import live
 
-PER_TEST = 10
+PER_TEST = 4
 
 
 @pytest.mark.parametrize("first", range(0, 200, PER_TEST))
