@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from vodiabot.domain import Domain
 from vodiabot.errors import FrameError
@@ -130,12 +131,15 @@ def test_the_same_again_is_no_event(messages: list[m.Message]) -> None:
 
 @given(TIMED_STEPS)
 def test_within_ten_minutes_a_call_ends_once(steps: list[tuple[float, Any]]) -> None:
-    """Entries without a later start, so that an id is one call."""
     domain, ended, now = Domain(), [], 0.0
     for pause, step in steps:
         now += pause
-        if isinstance(step, m.CallState | m.DomainState):
-            calls = [entry for entry in step.calls or () if entry.start != 50.0]
-            step = type(step)(**{**{f: getattr(step, f) for f in step.__struct_fields__}, "calls": tuple(calls)})
+        if isinstance(step, m.CallState | m.DomainState) and step.calls is not None:
+            step = replace(step, calls=tuple(map(one_call, step.calls)))
         ended += [e.call.id for e in take(domain, step, now) if isinstance(e, DomainCallEnded)]
     assert now > 600 or len(ended) == len(set(ended))
+
+
+def one_call(entry: m.CallEntry) -> m.CallEntry:
+    """An id that comes again with a later start or with others in it may be another call; here it is one."""
+    return replace(entry, start=0.0, from_number="45", to_number={"x": "46", "y": "47", "z": "500"}[entry.id])
