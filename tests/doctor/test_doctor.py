@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from vodiabot import logs
 from vodiabot.config import Config, parse
+from vodiabot.config.model import SpeechConfig
 from vodiabot.control import serve_control
 from vodiabot.doctor import Check, Finding, examine, machine, machine_checks, media, media_checks, pbx, pbx_checks
 from vodiabot.doctor.findings import failed, ok, warning
@@ -350,6 +351,36 @@ def test_descriptors() -> None:
     assert finding.state == "warning"
     assert "LimitNOFILE=20200" in finding.advice
     assert machine.descriptors(1000, -1)[0].state == "ok"
+
+
+def test_who_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "flite").write_text("#!/bin/sh\necho Voices available: kal slt\n")
+    (tmp_path / "flite").chmod(0o755)
+    [finding] = machine.speech(speaking(tmp_path, 'provider = "flite"'))
+    assert (finding.state, finding.text) == ("ok", "flite speaks")
+    assert not (tmp_path / "state").exists()
+
+
+def test_nobody_speaks_though_the_configuration_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    [finding] = machine.speech(speaking(tmp_path, 'provider = "flite"'))
+    assert finding.state == "failed"
+    assert "flite" in finding.text
+
+
+def test_nobody_speaks_and_nobody_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object) -> None:
+        raise machine.SpeechUnavailable("pip install 'vodiabot[speech]'")
+
+    monkeypatch.setattr(machine.speech_of(SpeechConfig(), tmp_path).__class__, "provider", silent)
+    [finding] = machine.speech(speaking(tmp_path, ""))
+    assert finding.state == "skipped"
+    assert "vodiabot[speech]" in finding.text
+
+
+def speaking(tmp_path: Path, section: str) -> Config:
+    return parse(toml("ws://localhost:1", more="") + f"[speech]\n{section}\n", file=str(tmp_path / "bot.toml"))
 
 
 def test_libopus_that_is_missing_matters_where_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

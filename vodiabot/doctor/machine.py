@@ -18,9 +18,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import trio
 
-from ..config.model import Config
-from ..errors import MediaError
+from ..config.model import Config, SpeechConfig
+from ..errors import MediaError, SpeechUnavailable
 from ..media.codecs.opus import library
+from ..speech import speech_of
 from .findings import Check, Finding, Report, failed, ok, skipped, warning
 
 PACKAGES = ("vodiabot", "trio", "aiortc", "aioice", "av", "pylibsrtp", "httpx", "trio-websocket")
@@ -42,9 +43,9 @@ def machine_checks(config: Config | None) -> list[Check]:
         ("versions", versions),
         ("libopus", partial(opus, config)),
         ("time zones", time_zones),
-        ("speech", speech),
     ]
     if config is not None:
+        looks.append(("speech", partial(speech, config)))
         looks.append(("disk", partial(disk, config.bot.state_dir)))
         looks.append(("file descriptors", partial(descriptors, config.media.max_calls)))
     return [Check(name, partial(_in_thread, look), 10.0) for name, look in looks]
@@ -90,8 +91,14 @@ def time_zones() -> list[Finding]:
     return [ok("time zones", f"data is there; here it is {datetime.now(UTC).astimezone():%Y-%m-%d %H:%M:%S %Z}")]
 
 
-def speech() -> list[Finding]:
-    return [skipped("speech", "no speech provider is installed: call.say() can't be used, play files instead")]
+def speech(config: Config) -> list[Finding]:
+    """Nobody needs one who only plays files, unless `[speech]` asks for it."""
+    try:
+        return [ok("speech", f"{speech_of(config.speech, config.bot.state_dir).provider()} speaks")]
+    except SpeechUnavailable as exc:
+        if config.speech != SpeechConfig():
+            return [failed("speech", str(exc), "change [speech], or install what it asks for")]
+        return [skipped("speech", f"{exc}; call.say() can't be used, play files instead")]
 
 
 def disk(state_dir: Path) -> list[Finding]:

@@ -59,6 +59,11 @@ class Speech:
             else:
                 await trio.lowlevel.checkpoint()
 
+    def provider(self) -> str:
+        """Who speaks a text that names no voice of its own. Reads the disk, and may ask a program: not for the trio
+        thread. Raises SpeechUnavailable."""
+        return choose(self._providers, self._settings.provider, wanted(self._settings, None, None))[0].name
+
     async def _spoken(
         self, text: str, *, providers: Sequence[Provider], how: Wanted, lease: Lease
     ) -> tuple[Path, float]:
