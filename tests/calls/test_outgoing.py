@@ -123,6 +123,32 @@ async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) ->
         assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="pbx-9", cseq=5)]
 
 
+@pytest.mark.parametrize("code", [180, 200, 404])
+async def test_a_late_frame_of_the_call_before_is_not_taken_for_one_of_this_call(
+    autojump_clock: MockClock, code: int
+) -> None:
+    async with running() as bench:
+        with trio.move_on_after(5):
+            async with bench.switchboard.dial("500"):
+                pytest.fail("it was not answered")
+        first = bench.port.of(c.PlaceCall)[0].call_id
+        await trio.sleep(60)
+
+        async with trio.open_nursery() as nursery:
+
+            async def late() -> None:
+                await bench.port.wait_for(c.PlaceCall, 2)
+                answer = bench.wire.describe(bench.far_end(), setup="active") if code == 200 else ""
+                bench.switchboard.deliver(m.Sdp(call_id=first, sdp=answer, sdp_type="answer", code=code))
+
+            nursery.start_soon(late)
+            with pytest.raises(NoAnswer):
+                async with bench.switchboard.dial("501", timeout=20):
+                    pytest.fail("it was not answered")
+        assert [e.call_id for e in bench.ended()] == [placed.call_id for placed in bench.port.of(c.PlaceCall)]
+        assert not bench.port.of(c.Acknowledge)
+
+
 async def test_a_transfer_is_taken_or_refused(autojump_clock: MockClock) -> None:
     async with running() as bench, trio.open_nursery() as nursery:
         nursery.start_soon(answering, bench)

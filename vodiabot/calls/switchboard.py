@@ -18,6 +18,7 @@ from ..protocol import messages as m
 from ..protocol.dialects import Dialect
 from ..protocol.dialog import Dialog
 from .call import Call
+from .call_ids import CallIds
 from .desk import Desk
 from .handler import Handlers, run_handler
 from .leg import Leg
@@ -60,7 +61,7 @@ class Switchboard:
         self._guard = guard
         self._on_other_dialect = on_other_dialect
         self._wall = wall
-        self._legs: dict[str, Leg] = {}
+        self._legs: CallIds[Leg] = CallIds()
         self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
         self._reconciling: set[Leg] = set()
@@ -154,8 +155,9 @@ class Switchboard:
     # --- incoming ----------------------------------------------------------------------------------------------------
 
     def _invited(self, invite: m.Invite) -> None:
-        if invite.call_id in self._legs:
-            self._legs[invite.call_id].post(Frame(invite))
+        known = self._legs.get(invite.call_id)
+        if known is not None:
+            known.post(Frame(invite))
             return
         if self._nursery is None:
             return
@@ -281,7 +283,7 @@ class Switchboard:
         finally:
             self._matcher.forget(self._views.pop(leg))
             self._reconciling.discard(leg)
-            self._legs = {call_id: other for call_id, other in self._legs.items() if other is not leg}
+            self._legs.forget(leg)
 
     async def _hang_up(self, leg: Leg, reason: str) -> None:
         try:
@@ -352,8 +354,9 @@ class Switchboard:
             self._say(commands.AnswerCancel(call_id=call_id))
 
     def _renamed(self, message: m.Message, call_id: str) -> Leg | None:
-        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's."""
-        if not isinstance(message, m.Sdp):
+        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's. That
+        of a call that is over is a late answer to that one."""
+        if not isinstance(message, m.Sdp) or self._legs.was_ours(call_id):
             return None
         waiting = [leg for leg in self._views if leg.dialog.awaits_first_sdp]
         if len(waiting) != 1:
