@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from .budget import Backoff, Budget
-from .guard import is_only_call_ended, is_plugins_own, nobodys_fault
+from .guard import is_only_call_ended, nobodys_fault, parted
 from .mailbox import MAILBOX_SIZE
 
 log = structlog.get_logger(__name__)
@@ -66,10 +66,12 @@ class Conduct:
                 scope.deadline = trio.current_time() + time_limit
             try:
                 await work()
-            except BaseException as exc:
-                if not is_plugins_own(exc):
-                    raise
-                self.failed(what, exc, **details)
+            except BaseException as exc:  # noqa: BLE001 - the part that is not the plugin's flies on
+                own, outside = parted(exc)
+                if own is not None:
+                    self.failed(what, own, **details)
+                if outside is not None:
+                    raise outside from None
         if scope.cancelled_caught:
             self.took_too_long(what, **details)
 

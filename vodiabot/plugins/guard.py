@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -60,8 +61,17 @@ def nobodys_fault(exc: BaseException) -> bool:
     return isinstance(exc, CallEnded | ConnectionLost)
 
 
-def is_plugins_own(exc: BaseException) -> bool:
-    """Whether a plugin raised it, `sys.exit()` included; not a cancellation from outside and not Ctrl-C."""
+def parted(exc: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """What of it a plugin raised, and what came from outside: a cancellation, Ctrl-C. A nursery of the plugin's may
+    raise both in one group, where something fails while it is cancelled: each part goes its own way.
+
+    Of a plugin's own making is whatever else there is, `sys.exit()` and asyncio's CancelledError included; and a
+    Cancelled where nothing is cancelled, which it has kept from earlier. Needs to be asked within the task.
+    """
+    outside: tuple[type[BaseException], ...] = (KeyboardInterrupt, GeneratorExit)
+    if trio.current_effective_deadline() == -math.inf:
+        outside = (*outside, trio.Cancelled)
     if isinstance(exc, BaseExceptionGroup):
-        return exc.split((KeyboardInterrupt, trio.Cancelled, GeneratorExit))[0] is None
-    return isinstance(exc, Exception | SystemExit)
+        theirs, own = exc.split(outside)
+        return (exc if theirs is None else own), theirs
+    return (None, exc) if isinstance(exc, outside) else (exc, None)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import trio
 
 from .children import Children
-from .guard import is_plugins_own, on_behalf_of
+from .guard import on_behalf_of, parted
 from .model import LoadedPlugin
 
 Phase = Literal["setup", "work", "teardown"]
@@ -104,7 +104,9 @@ class Life:
                     self._whole.deadline = trio.current_time() + self._time_limit
             if not self._ending:
                 raise RuntimeError("it was left though nobody asked for it")
-        except BaseException as exc:
-            if not is_plugins_own(exc):
-                raise
-            self._failed(self._phase, exc)
+        except BaseException as exc:  # noqa: BLE001 - the part that is not the plugin's flies on
+            own, outside = parted(exc)
+            if own is not None:
+                self._failed(self._phase, own)
+            if outside is not None:
+                raise outside from None

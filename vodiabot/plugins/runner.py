@@ -14,7 +14,7 @@ import trio
 from ..errors import NotAllowed, PluginError
 from .callee import Callee
 from .conduct import Conduct, Supervision
-from .guard import on_behalf_of
+from .guard import on_behalf_of, parted
 from .life import Life, Phase
 from .mailbox import Mailbox, Post
 from .model import LoadedPlugin, PluginState, StateName
@@ -275,8 +275,8 @@ class Runner:
     # --- calls and background work -----------------------------------------------------------------------------------
 
     async def handle(self, arguments: Mapping[str, Any]) -> None:
-        """Run `answer_call` in the caller's task. Raises what it raises; PluginError for `sys.exit()`, and where it is
-        not set up (any more)."""
+        """Run `answer_call` in the caller's task. Raises what it raises; PluginError for `sys.exit()` and whatever else
+        is no Exception, and where it is not set up (any more)."""
         if self._state == "starting":
             await self._ready.wait()
         if not self.healthy or self._over:
@@ -284,12 +284,18 @@ class Runner:
         with self._handling(), on_behalf_of(self.plugin):
             try:
                 await self._callee.hook("answer_call", arguments)
-            except SystemExit as exc:
-                self.conduct.handler_failed(exc)
-                raise PluginError(f"plugin {self.plugin.name} tried to exit the process in a call") from exc
-            except Exception as exc:
-                self.conduct.handler_failed(exc)
-                raise
+            except BaseException as exc:
+                own, outside = parted(exc)
+                if own is not None and outside is not None:
+                    self.conduct.failed("the handler of a call", own, call=getattr(arguments.get("call"), "id", ""))
+                    raise outside from None
+                if own is None:
+                    raise
+                self.conduct.handler_failed(own)
+                if isinstance(own, Exception):
+                    raise
+                what = "tried to exit the process" if isinstance(own, SystemExit) else f"raised {type(own).__name__}"
+                raise PluginError(f"plugin {self.plugin.name} {what} in a call") from exc
 
     @contextmanager
     def _handling(self) -> Iterator[None]:
