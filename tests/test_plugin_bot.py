@@ -320,3 +320,64 @@ async def test_log_lines_name_plugin_and_call_also_in_spawned_work(tmp_path: Pat
     assert told["outside"] == ("author", None)
 
 
+
+
+async def test_what_a_call_begins_after_a_reload_is_the_old_instance_s(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Its store is open for it, it ends before the teardown, and the new instance answers for nothing of it."""
+    told: list[str] = []
+    reloaded, hang_up = trio.Event(), trio.Event()
+
+    async def save(bot: Bot) -> None:
+        await trio.sleep(3)
+        await bot.store.set("saved", "by the old one")
+        told.append("saved")
+
+    async def forever() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            told.append("cancelled")
+
+    async def fail() -> None:
+        raise ValueError("oops")
+
+    async def handler(call: Call, bot: Bot, log: Any) -> None:
+        await call.answer()
+        await reloaded.wait()
+        bot.spawn(fail)
+        bot.spawn(forever)
+        bot.every(2, forever)
+        await hang_up.wait()
+        bot.spawn(save, bot)  # the last act of a handler: what is slow, beside
+
+    old, new = Author(handler), Author()
+    async with running(tmp_path, old, Other()) as (bot, _), trio.open_nursery() as nursery:
+        route = bot.host.handler("author")
+        assert route is not None
+        async with bot.dial("600") as call:
+
+            async def answered() -> None:
+                async def nothing() -> None:
+                    await trio.lowlevel.checkpoint()
+
+                call.answer = nothing  # type: ignore[method-assign]
+                await route(call=call)
+
+            nursery.start_soon(answered)
+            await trio.sleep(1)
+            await bot.host.replace([as_plugin(new, name="author")])
+            reloaded.set()
+            await trio.sleep(10)
+            assert told == []
+            assert bot.host.states()[0].failures == 0, "that was not the new one"
+            hang_up.set()
+            await trio.sleep(5)
+            assert told == ["saved"]
+            await trio.sleep(20)
+            assert told[1:] == ["cancelled", "cancelled"], "it has as long as a hook"
+            assert not bot.host._former
+            with pytest.raises(NotAllowed):
+                old.bot.spawn(forever)
+        assert await new.bot.store.get("saved") == "by the old one"

@@ -317,7 +317,7 @@ class Bot(OwnThings):
     # --- between the rooms -------------------------------------------------------------------------------------------
 
     def _bot_for(self, plugin: LoadedPlugin) -> Any:
-        return self.plugin_bots.make(plugin, lambda *work: self.host.spawn(plugin.name, *work))
+        return self.plugin_bots.make(plugin, lambda *work: self.host.spawn(plugin, *work))
 
     def route(self, to: str, sender: str) -> Route | None:
         """Which handler an incoming call goes to."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
@@ -35,6 +36,17 @@ class Children:
         """Needs to be open."""
         assert self._nursery is not None
         self._nursery.start_soon(work, *args, name=name)
+
+    @asynccontextmanager
+    async def again(self, patience: float) -> AsyncIterator[None]:
+        """After `close`: open once more while the body runs. What was begun in it may take `patience` seconds more."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                yield
+            finally:
+                self._nursery = None
+            nursery.cancel_scope.deadline = trio.current_time() + patience
 
     async def close(self) -> None:
         """Cancel them, and return when the last is gone; carried through if cancelled. Idempotent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -185,12 +185,15 @@ class PluginHost:
 
         return handle
 
-    def spawn(self, plugin_name: str, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    def spawn(self, plugin: str | LoadedPlugin, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run a plugin's own work in its own nursery, until it is over or the plugin's life ends; its exception is
-        logged as the plugin's and counts as an error. Raises NotAllowed if the plugin does not run."""
-        runner = self._runners.get(plugin_name)
+        logged as the plugin's and counts as an error. By name: whichever runs under it now; a former one that has calls
+        is not to be had by its name. Raises NotAllowed if the plugin does not run."""
+        all_runners = (*self._runners.values(), *self._former)
+        runner = self._runners.get(plugin) if isinstance(plugin, str) else _of(plugin, all_runners)
         if runner is None:
-            raise NotAllowed(f"there is no plugin {plugin_name}")
+            name = plugin if isinstance(plugin, str) else plugin.name
+            raise NotAllowed(f"there is no plugin {name} (any more)")
         runner.spawn(work, *args)
 
     # --- for those who look ------------------------------------------------------------------------------------------
@@ -208,3 +211,7 @@ class PluginHost:
     def states(self) -> list[PluginState]:
         """How each plugin fares, in the order of `[plugins] enabled`."""
         return [runner.state() for runner in self._runners.values()]
+
+
+def _of(plugin: LoadedPlugin, runners: Iterable[Runner]) -> Runner | None:
+    return next((runner for runner in runners if runner.plugin is plugin), None)

@@ -46,13 +46,17 @@ class Life:
 
     @property
     def open(self) -> bool:
-        """Whether `spawn` is possible: from the beginning of setup to the end of the work."""
+        """Whether `spawn` is possible: from the beginning of setup to the end of the work, and in `last_calls`."""
         return self._children.open
 
     def spawn(self, work: Work, *args: Any) -> None:
         """A task that ends with this life, before the teardown. Needs to be open; `work` must not raise."""
         with on_behalf_of(self._plugin):
             self._children.spawn(work, *args, name=f"plugin {self._plugin.name}: background work")
+
+    def last_calls(self) -> AbstractAsyncContextManager[None]:
+        """When the work is over: as long as the body runs, `spawn` is possible again, for calls that go on."""
+        return self._children.again(self._time_limit)
 
     def end(self) -> None:
         """Cancel what it does and go to the teardown. Idempotent; may be called from within."""

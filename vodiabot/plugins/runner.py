@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -160,10 +160,12 @@ class Runner:
         """A plugin that is replaced stays set up for as long as its calls go on."""
         if not self._retired.is_set():
             return
-        if self._calls:
-            self._log.info("a plugin that was replaced stays until its calls are over", calls=self._calls)
-            self._let_go.set()
-        await _first_of(self._no_calls, self._closed)
+        if not self._calls:
+            return
+        self._log.info("a plugin that was replaced stays until its calls are over", calls=self._calls)
+        self._let_go.set()
+        async with nullcontext() if self._life is None else self._life.last_calls():
+            await _first_of(self._no_calls, self._closed)
 
     async def _sit_out(self) -> None:
         """The quarantine. After it comes a life with a fresh mailbox, which begins with `bot_started`."""
