@@ -60,7 +60,7 @@ class Bot(OwnThings):
         self.config = config
         self.wall = wall
         self.dialect_memory = DialectMemory(config.bot.state_dir, f"{config.pbx.url} {config.pbx.domain}")
-        self.domain = Domain(own=self._owns)
+        self.domain = Domain(own=self._owns, extensions=[one.user for one in config.extensions if one.register])
         self.guard = DialGuard(
             config.limits.dial_allow,
             config.limits.dials_per_minute,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from vodiabot.domain import Domain
-from vodiabot.domain.calls import FORGET_ENDED, OWN_GRACE
+from vodiabot.domain.calls import FORGET_ENDED, INVITE_GRACE, OWN_GRACE
 from vodiabot.domain.ending import MISSING_LONG, MISSING_SECONDS
 from vodiabot.errors import FrameError
 from vodiabot.events import DomainCallChanged, DomainCallEnded, DomainCallInfo
@@ -51,9 +51,9 @@ def phones(*busy: str) -> m.DomainState:
 class Heard:
     """A domain, and what it told, in short: `+x` added, `~x state` changed, `-x` ended."""
 
-    def __init__(self, *, own: Iterable[str] = ()) -> None:
+    def __init__(self, *, own: Iterable[str] = (), extensions: Iterable[str] = ()) -> None:
         self.own = set(own)
-        self.domain = Domain(own=lambda entry: entry.id in self.own)
+        self.domain = Domain(own=lambda entry: entry.id in self.own, extensions=extensions)
         self.now = NOW
 
     def apply(self, message: m.Message, after: float = 0.0) -> list[str]:
@@ -314,6 +314,46 @@ def test_our_own_legs_are_left_out() -> None:
     assert heard.apply(listed(OURS, X)) == ["+x"]
     assert list(heard.domain.calls) == ["x"]
     assert heard.apply(picture(X)) == []
+
+
+RINGS_US = call("x", "ringing", a="46", b="45")
+RINGS_US_IN_A_GROUP = call("x", "ringing", a="46", b="700", extensions=("45", "48"))
+
+
+@pytest.mark.parametrize("ringing", [RINGS_US, RINGS_US_IN_A_GROUP], ids=["alone", "group"])
+@pytest.mark.parametrize("frame", [listed, picture, one], ids=["list", "picture", "one"])
+def test_a_list_that_comes_before_the_invite_tells_nothing(frame: Any, ringing: m.CallEntry) -> None:
+    heard = Heard(extensions=["45"])
+    assert heard.apply(frame(ringing)) == []
+    heard.own = {"x"}
+    assert heard.apply(frame(ringing), after=INVITE_GRACE / 2) == []
+    assert heard.tick(OWN_GRACE) == []
+    assert heard.domain.calls == {}
+
+
+def test_what_rings_at_our_extension_without_an_invite_is_somebody_else_s_at_once() -> None:
+    """Its phone on the desk."""
+    heard = Heard(extensions=["45"])
+    assert heard.apply(listed(RINGS_US)) == []
+    assert heard.domain.deadline == heard.now + INVITE_GRACE
+    assert heard.tick(INVITE_GRACE) == ["+x"]
+    assert heard.apply(listed(call("x", a="46", b="45"))) == ["~x state"]
+
+
+def test_a_call_that_was_ours_and_rings_us_again_waits_for_its_invite() -> None:
+    heard = Heard(own={"x"}, extensions=["45"])
+    heard.apply(listed(call("x", a="46", b="45")))
+    heard.own.clear()
+    assert heard.apply(listed(call("x", "ringing", a="47", b="45")), after=OWN_GRACE) == []
+    assert heard.domain.deadline == heard.now + INVITE_GRACE
+    assert heard.tick(INVITE_GRACE) == ["+x"]
+    assert heard.domain.deadline is None
+
+
+def test_what_somebody_else_has_picked_up_at_our_extension_waits_for_nothing() -> None:
+    heard = Heard(extensions=["45"])
+    assert heard.apply(listed(RINGS_US)) == []
+    assert heard.apply(listed(call("x", a="46", b="45"))) == ["+x"]
 
 
 def test_our_own_leg_that_we_have_just_hung_up_is_not_somebody_else_s() -> None:

@@ -121,6 +121,25 @@ async def test_what_is_known(dialect: str, tmp_path: Path, autojump_clock: MockC
 
 
 @BOTH
+async def test_a_call_to_the_bot_is_nobody_else_s(dialect: str, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Though the PBX lists it before it rings."""
+
+    async def pick_up(call: Call) -> None:
+        await call.answer()
+        await call.wait_ended()
+
+    async with office(dialect, tmp_path, handler=pick_up) as here, here.bot.events() as stream:
+        here.do(here.clara.dial, "45")
+        await trio.sleep(10)
+        assert here.clara.state == "up"
+        here.do(here.clara.hang_up)
+        await trio.sleep(20)
+        told = [stream.receive_nowait() for _ in range(stream.statistics().current_buffer_used)]
+    assert [event for event in told if isinstance(event, events.CallEnded)]
+    assert not [event for event in told if isinstance(event, events.DomainCallChanged | events.DomainCallEnded)]
+
+
+@BOTH
 async def test_transfer_leaves_the_one_who_called(dialect: str, tmp_path: Path, autojump_clock: MockClock) -> None:
     async with office(dialect, tmp_path) as here:
         before = trio.current_time()

@@ -21,6 +21,10 @@ OWN_GRACE = 5.0
 """Seconds after which a call that was one of the bot's own legs may be somebody else's, as after a transfer.
 Before, it is the list that has not caught up with our hang-up, unless others take part in it now."""
 
+INVITE_GRACE = 0.25
+"""Seconds within which the bot's own leg follows a call that rings at its extension. Before, it is nobody else's: the
+list of the calls may overtake the invite [guess]."""
+
 FORGET_ENDED = 600.0
 """Seconds for which an ended call is not believed to be there again; then its id may name another call."""
 
@@ -33,12 +37,15 @@ class Calls:
     def __init__(
         self,
         own: Callable[[CallEntry], bool],
+        extensions: Iterable[str],
         idle: Callable[[DomainCallInfo, int], bool],
         busy: Callable[[DomainCallInfo], bool],
     ) -> None:
-        """`idle`: whether the extensions of a call are known to be in no call, told after the given turn. `busy`:
-        whether one of them is known to be in a call."""
+        """`own`: whether an entry speaks of a leg of ours. `extensions`: the bot's. `idle`: whether the extensions of a
+        call are known to be in no call, told after the given turn. `busy`: whether one of them is known to be in a
+        call."""
         self._own = own
+        self._extensions = frozenset(extensions)
         self._idle = idle
         self._busy = busy
         self._held: dict[str, DomainCallInfo] = {}
@@ -47,9 +54,11 @@ class Calls:
         self._doubts: dict[str, Doubt] = {}
         self._owned: dict[str, tuple[float, tuple[str, ...]]] = {}
         """Calls of the bot's own legs → when that was last so, and who was on either side."""
+        self._expected_since: dict[str, float] = {}
+        """Calls that may become the bot's own → when they were first listed."""
         self._put_off: dict[str, tuple[CallEntry, int, Doubt]] = {}
-        """Of the calls of our own legs, how and when they were last listed: where they go on without us, no list need
-        come to say so."""
+        """Of the calls of our own legs, and of those that may become so, how and when they were last listed: where they
+        go on without us, no list need come to say so."""
         self._ended: dict[str, tuple[float, DomainCallInfo]] = {}
         """Calls that were told as ended, oldest first → when that was, and the last that was known of them."""
         self._lists_come = False
@@ -65,6 +74,9 @@ class Calls:
         self._put_off.pop(entry.id, None)
         if entry.state.lower() in ENDED_STATES:
             return self._end(entry.id, now)
+        if self._may_become_own(entry, now):
+            self._put_off[entry.id] = (entry, turn, Doubt())
+            return []
         if self._was_ended(entry, now):
             return []
         self._seen[entry.id] = turn
@@ -81,6 +93,7 @@ class Calls:
         self._owned = {
             id_: known for id_, known in self._owned.items() if now < known[0] + OWN_GRACE or id_ in self._put_off
         }
+        self._expected_since = {id_: since for id_, since in self._expected_since.items() if id_ in self._put_off}
         changes = self.some(entries, turn, now)
         for id_ in self._held:
             if self._seen[id_] != turn:
@@ -116,7 +129,8 @@ class Calls:
         return self._take_on(now) + self._end_missing(now)
 
     def _due(self, id_: str) -> float:
-        return self._owned[id_][0] + OWN_GRACE
+        since_own, since_expected = self._owned.get(id_, (-math.inf,))[0], self._expected_since.get(id_, -math.inf)
+        return max(since_own + OWN_GRACE, since_expected + INVITE_GRACE)
 
     def _take_on(self, now: float) -> list[CallEvent]:
         """Of the lists since a living call was listed, only that of the orbits may lack it."""
@@ -198,6 +212,12 @@ class Calls:
         when, sides_then = self._owned.get(entry.id, (-math.inf, ()))
         return _sides(entry) == sides_then and now < when + OWN_GRACE
 
+    def _may_become_own(self, entry: CallEntry, now: float) -> bool:
+        """It has just begun to ring at our extension, and the invite may be on its way."""
+        if entry.id in self._held or is_talking(entry) or self._extensions.isdisjoint(_called(entry)):
+            return False
+        return now < self._expected_since.setdefault(entry.id, now) + INVITE_GRACE
+
 
 def _sides(entry: CallEntry) -> tuple[str, str]:
     return entry.from_number or entry.from_, entry.to_number or entry.to
@@ -208,7 +228,11 @@ def takes_part(account: str, call: DomainCallInfo) -> bool:
     return account in (call.from_number, call.to_number) or account in call.extensions
 
 
-def is_talking(call: DomainCallInfo) -> bool:
+def _called(entry: CallEntry) -> tuple[str, ...]:
+    return (_sides(entry)[1], *entry.extensions)
+
+
+def is_talking(call: DomainCallInfo | CallEntry) -> bool:
     return call.connect is not None or call.state.lower() in TALKING_STATES
 
 

@@ -21,12 +21,13 @@ class Domain:
     """Accounts, presence and calls of one domain, as one session hears of them.
 
     `own`: whether an entry speaks of one of the bot's own legs; those are left out of `calls` and its events.
+    `extensions`: the bot's; a call that begins to ring there is nobody else's before the invite has had its time.
     `now` is always seconds since the epoch. Nothing raises.
     """
 
-    def __init__(self, own: Callable[[CallEntry], bool] | None = None) -> None:
+    def __init__(self, own: Callable[[CallEntry], bool] = _nobody, extensions: Iterable[str] = ()) -> None:
         self._accounts = Accounts()
-        self._calls = Calls(own or _nobody, self._is_idle, self._is_busy)
+        self._calls = Calls(own, extensions, self._is_idle, self._is_busy)
         self._turn = 0
         """Counts what was applied, to tell what was said before from what was said after."""
         self._idle_since: dict[str, int] = {}
