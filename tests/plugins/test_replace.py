@@ -290,3 +290,42 @@ def test_only_what_has_changed_is_loaded_again(tmp_path: Path) -> None:
         unload(one)
         unload(two)
     assert not [name for name in sys.modules if name.startswith(("vodiabot_plugin_one", "vodiabot_plugin_two"))]
+
+
+SECRETIVE = SOURCE + (
+    "from dataclasses import dataclass\nfrom vodiabot import Secret\n"
+    "@dataclass\nclass Config:\n    key: Secret\n    other: list[Secret]\n"
+)
+NAMED = (
+    '[plugins]\npath = ["plugins"]\nenabled = ["one"]\n'
+    '[plugin.one]\nkey = { file = "key" }\nother = [{ env = "OTHER_KEY" }]\n'
+)
+
+
+def test_a_secret_that_changes_where_the_section_says_it_is_is_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "plugins", "one.py", SECRETIVE)
+    key = write(tmp_path, "key", "first-key")
+    monkeypatch.setenv("OTHER_KEY", "first-other")
+    settings = config(tmp_path, NAMED)
+    (one,), problems = load_plugins(settings)
+    assert not problems
+    try:
+        assert load_plugins(settings, keep=[one])[0] == [one]
+        key.write_text("second-key")
+        (second,), problems = load_plugins(settings, keep=[one])
+        assert not problems
+        assert second is not one
+        assert second.config.key.reveal() == "second-key"
+        monkeypatch.setenv("OTHER_KEY", "second-other")
+        (third,), _ = load_plugins(settings, keep=[second])
+        assert third.config.other[0].reveal() == "second-other"
+        assert "second" not in repr(third)
+        for plugin in (second, third):
+            unload(plugin)
+        key.unlink()
+        _, problems = load_plugins(settings, keep=[third])
+        assert ["key" in str(problem) for problem in problems] == [True], "the old one stays, and the user hears why"
+    finally:
+        unload(one)

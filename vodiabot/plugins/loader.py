@@ -15,6 +15,7 @@ from .fingerprint import fingerprint
 from .importing import Imported, ImportFailed, file_of, forget, import_plugin
 from .lifespan import lifespan_of
 from .model import LoadedPlugin, PluginProblem
+from .secret_values import secrets_in
 from .settings import ModelError, fields_of, is_model, read, suggestion
 from .validation import implementations_of
 
@@ -27,7 +28,8 @@ def load_plugins(
 
     `shipped`: the folder of the plugins that come with vodiabot; it is searched last. A plugin with a problem
     is left out, the others are returned; routes that name a plugin that can't answer calls are problems, too.
-    `keep`: plugins that run; one whose section and code have not changed is returned as it is.
+    `keep`: plugins that run; one whose section and code have not changed is returned as it is. A secret that has
+    changed behind the section's `{ file = … }` or `{ env = … }` is a change of the section.
     """
     loader = _Loader(config, Places(config.plugins.path, shipped), {plugin.name: plugin for plugin in keep})
     loaded = [p for name in dict.fromkeys(config.plugins.enabled) if (p := loader.load(name)) is not None]
@@ -75,7 +77,9 @@ class _Loader:
             if kept is not None and not kept.modules and found.path is None:
                 mark = kept.fingerprint  # it can't be imported afresh
             if kept is not None and kept.fingerprint == mark and kept.section == self._config.plugin.get(name, {}):
-                return kept
+                secrets = self._secrets_now(kept)
+                if secrets is None or secrets == kept.secrets:
+                    return kept
             imported = import_plugin(found)
         except NotFound as exc:
             self._blame(name, _problem(self._config.where, _enabled_key(self._config, name), str(exc)))
@@ -90,6 +94,12 @@ class _Loader:
         if plugin is None:
             forget(imported.private_name)
         return plugin
+
+    def _secrets_now(self, kept: LoadedPlugin) -> tuple[str, ...] | None:
+        """Of a plugin whose section is as it was; None, and more problems, if they can't be had any more."""
+        before = len(self.problems)
+        settings = self._settings(kept.name, kept.namespace, getattr(kept.namespace, "Config", None))
+        return None if len(self.problems) > before else _secrets(settings)
 
     def _checked(self, found: Found, imported: Imported, mark: str) -> LoadedPlugin | None:
         before = len(self.problems)
@@ -113,6 +123,7 @@ class _Loader:
             lifespan=lifespan,
             critical=is_critical(section),
             section=section,
+            secrets=_secrets(settings),
             fingerprint=mark,
             modules=(imported.private_name,) if imported.private_name else (),
         )
@@ -146,6 +157,10 @@ class _Loader:
 
     def _blame(self, name: str, problem: Problem) -> None:
         self.problems.append(PluginProblem(name, problem))
+
+
+def _secrets(settings: Any) -> tuple[str, ...]:
+    return tuple(sorted(set(secrets_in(settings))))
 
 
 def _problem(where: Where, key: str, message: str) -> Problem:

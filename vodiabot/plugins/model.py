@@ -60,6 +60,8 @@ class LoadedPlugin:
     """The bot does not start without it."""
     section: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Its section of bot.toml, as it stands there."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Those in its settings when they were read: a file or variable that the section names may say another one."""
     fingerprint: str = field(default="", repr=False)
     """Of its code."""
     modules: tuple[str, ...] = field(default=(), repr=False)
