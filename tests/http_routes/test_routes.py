@@ -83,6 +83,7 @@ async def test_a_handler_gets_the_request_on_behalf_of_its_plugin(tmp_path: Path
         ([1], 200, "application/json", b"[1]"),
         ("grün", 200, "text/plain; charset=utf-8", "grün".encode()),
         (b"\x00", 200, "application/octet-stream", b"\x00"),
+        ("half \ud800", 200, "text/plain; charset=utf-8", b"half ?"),
         (None, 204, None, b""),
         (Response(201, "made", {"Location": "/x", "Content-Type": "text/html"}), 201, "text/html", b"made"),
     ],
@@ -234,6 +235,18 @@ async def hello(request: Request) -> str:
     return "hello"
 
 
+async def test_a_number_that_is_too_long_to_be_one_is_no_such_path(tmp_path: Path) -> None:
+    async def handler(request: Request) -> dict[str, str]:
+        return dict(request.params)
+
+    def declare(bot: Bot) -> None:
+        bot.http.get("/call/{id:int}", handler)
+
+    async with served(tmp_path, Routed(declare)) as (_, client):
+        assert (await client.get("/plugin/author/call/7")).json() == {"id": "7"}
+        assert (await client.get(f"/plugin/author/call/{'9' * 5000}")).status_code == 404
+
+
 @pytest.mark.parametrize("token", ["s3cret", Secret("s3cret")])
 async def test_a_token(token: Any, tmp_path: Path) -> None:
     async with served(tmp_path, routed(hello, token=token)) as (_, client):
@@ -242,6 +255,13 @@ async def test_a_token(token: Any, tmp_path: Path) -> None:
             answer = await client.post("/plugin/author/call", headers=headers)
             assert (answer.status_code, answer.headers.get("www-authenticate")) == (401, "Bearer"), value
         assert (await client.post("/plugin/author/call", headers={"Authorization": "bearer s3cret"})).text == "hello"
+
+
+async def test_a_token_with_letters_that_ascii_lacks(tmp_path: Path) -> None:
+    async with served(tmp_path, routed(hello, token="schlüssel")) as (_, client):
+        for value, status in (("schlüssel".encode(), 200), ("schlüssel".encode("latin-1"), 401), (b"schl?ssel", 401)):
+            answer = await client.post("/plugin/author/call", headers={b"Authorization": b"Bearer " + value})
+            assert answer.status_code == status, value
 
 
 async def test_a_token_in_a_header_of_the_service_s_own(tmp_path: Path) -> None:
@@ -325,7 +345,17 @@ def test_a_route_that_can_t_be_one(path: str, handler: Any, options: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("status", "headers"), [(99, {}), (600, {}), (200, {"a b": "c"}), (200, {"a": "b\r\nc: d"}), (200, {"a": "…"})]
+    ("status", "headers"),
+    [
+        (99, {}),
+        (600, {}),
+        (200, {"a b": "c"}),
+        (200, {"a": "b\r\nc: d"}),
+        (200, {"a": "…"}),
+        (200, {"Content-Length": "3"}),
+        (200, {"transfer-encoding": "chunked"}),
+        (200, {"Connection": "close"}),
+    ],
 )
 def test_an_answer_that_can_t_be_one(status: int, headers: dict[str, str]) -> None:
     with pytest.raises(UsageError):

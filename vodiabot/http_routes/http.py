@@ -37,7 +37,12 @@ class Route:
         """The parameters of a path that fits."""
         pattern, _, convertors = compile_path(self.path)
         found = pattern.match(path)
-        return None if found is None else {k: str(convertors[k].convert(v)) for k, v in found.groupdict().items()}
+        if found is None:
+            return None
+        try:
+            return {k: str(convertors[k].convert(v)) for k, v in found.groupdict().items()}
+        except ValueError:  # a number of thousands of digits
+            return None
 
     def admits(self, headers: Mapping[str, str]) -> bool:
         """Whether the request has the token, compared in a time that tells nothing of it."""
@@ -47,7 +52,8 @@ class Route:
         if self.token_header == BEARER:
             scheme, _, given = given.partition(" ")
             given = given.strip() if scheme.lower() == "bearer" else ""
-        return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.token)
+        # as it came over the wire: a header is read as latin-1, whatever it is
+        return hmac.compare_digest(given.encode("latin-1", "backslashreplace"), self.token)
 
 
 class PluginHttp:

@@ -16,6 +16,10 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
+_SERVERS_OWN = frozenset({"connection", "content-length", "keep-alive", "te", "transfer-encoding", "upgrade"})
+"""Headers that say how an answer goes over the wire; one that is not true breaks it off in the middle."""
+
+
 class BadRequest(UsageError):
     """What came is not what the route expects. A handler may raise it: the answer is 400 with the message, and it
     counts as no failure of the plugin."""
@@ -67,13 +71,15 @@ class Response:
         for name, value in self.headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise UsageError(f"{name!r} can't be a header")
+            if name.lower() in _SERVERS_OWN:
+                raise UsageError(f"the header {name!r} is the server's own")
 
     def encoded(self) -> tuple[bytes, str]:
         """The body and its content type. Raises UsageError if it can't be JSON."""
         if isinstance(self.body, bytes):
             return self.body, "application/octet-stream"
         if isinstance(self.body, str):
-            return self.body.encode(), "text/plain; charset=utf-8"
+            return self.body.encode(errors="replace"), "text/plain; charset=utf-8"
         try:
             return json.dumps(self.body).encode(), "application/json"
         except (TypeError, ValueError, RecursionError) as exc:
