@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from vodiabot.errors import UsageError
 from vodiabot.plugin_metrics import MOST_SERIES, OTHER, PluginMetrics
@@ -55,6 +55,13 @@ def test_label_values_are_bounded() -> None:
     assert registry.get_sample_value("vodiabot_plugin_a_b_calls_total", {"caller": OTHER}) == 50
     assert registry.get_sample_value("vodiabot_plugin_a_b_calls_total", {"caller": "0"}) == 2
     assert len(lines) == 1
+
+
+def test_what_is_no_valid_text_leaves_the_metrics_of_all_readable() -> None:
+    mine, registry = metrics()
+    mine.counter("orders", "half a \ud800", labels=("kind",)).inc(kind='a "\\\n\udcff')
+    told = generate_latest(registry).decode()
+    assert 'vodiabot_plugin_a_b_orders_total{kind="a \\"\\\\\\n?"} 1.0' in told
 
 
 @pytest.mark.parametrize(

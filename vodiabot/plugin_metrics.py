@@ -58,7 +58,7 @@ class PluginMetrics:
         if old is not None:
             self._registry.unregister(old.metric)
         try:
-            metric = kind(self._prefix + name, doc, labels, registry=self._registry, **more)
+            metric = kind(self._prefix + name, _text(doc), labels, registry=self._registry, **more)
         except ValueError as exc:
             raise UsageError(f"metric {name!r} of plugin {self._plugin}: {exc}") from exc
         self._made[name] = PluginMetric(metric, labels, shape)
@@ -102,7 +102,7 @@ class PluginMetric:
             raise UsageError(f"its labels are {', '.join(self._labels) or 'none'}, not {', '.join(labels) or 'none'}")
         if not self._labels:
             return self.metric
-        values = tuple(str(labels[name]) for name in self._labels)
+        values = tuple(_text(labels[name]) for name in self._labels)
         if values not in self._seen and len(self._seen) >= MOST_SERIES:
             values = (OTHER,) * len(self._labels)
             self._tell()
@@ -117,3 +117,8 @@ class PluginMetric:
                 metric=self.metric._name,
                 most=MOST_SERIES,
             )
+
+
+def _text(value: object) -> str:
+    """What can be written as UTF-8: one value that can't would leave nothing of `/metrics`, for all."""
+    return str(value).encode(errors="replace").decode()
