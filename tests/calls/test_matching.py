@@ -71,6 +71,16 @@ def test_an_entry_once_known_stays_with_its_leg_and_leaves_the_other_clear() -> 
     assert not matcher.owns(entry_of("x"), [])
 
 
+def test_an_entry_that_names_us_no_longer_is_that_of_a_call_that_goes_on_without_us() -> None:
+    transferred, other = View(frozenset({"a"})), View(frozenset({"b"}))
+    matcher: Matcher[View] = Matcher()
+    assert one(entry_of("x"), [other], matcher) is other, "taken for it, as the right one was gone"
+    assert not matcher.owns(CallEntry(id="x", from_number="500", to_number="48", start=1000.0), [other, transferred])
+    assert one(entry_of("y"), [other], matcher) is other
+    unnamed = CallEntry(id="y", from_number="500", state="connected")
+    assert matcher.owns(unnamed, [other])
+
+
 def coded(name: str) -> View:
     return View(frozenset({name}), remote_number="*86701")
 

@@ -73,9 +73,7 @@ def test_what_was_heard_before_the_first_picture_is_compared_with_it() -> None:
         ({"in_call": True, "name": "Ann", "type": "hunts"}, ("type", "name")),
     ],
 )
-def test_absent_keys_are_unchanged_but_absent_calls_mean_none(
-    told: dict[str, Any], changed: tuple[str, ...]
-) -> None:
+def test_absent_keys_are_unchanged_but_absent_calls_mean_none(told: dict[str, Any], changed: tuple[str, ...]) -> None:
     domain = domain_of(entry("46", name="Anna", registered=True, chat_status="online", in_call=True))
     before = domain.accounts["46"]
     events = domain.apply(user("46", **told), NOW)

@@ -293,6 +293,24 @@ def test_an_ended_call_does_not_come_back() -> None:
     assert heard.apply(picture()) == []
 
 
+def test_but_where_the_pbx_goes_on_to_list_it_it_was_not_over() -> None:
+    """The list of the domain's calls was lost on the way, or came garbled."""
+    heard = Heard()
+    heard.apply(listed(X))
+    for _ in range(3):
+        heard.apply(listed())
+    assert heard.tick(MISSING_SECONDS) == ["-x"]
+    assert heard.apply(listed(X), after=FORGET_ENDED - 1) == []
+    assert heard.apply(listed(X), after=1) == ["+x"]
+
+
+def test_and_a_picture_is_believed_at_once() -> None:
+    heard = Heard()
+    heard.apply(picture(X))
+    heard.apply(picture())
+    assert heard.apply(picture(X)) == ["+x"]
+
+
 def test_but_its_id_may_name_a_later_call() -> None:
     heard = Heard()
     heard.apply(picture(X))

@@ -48,7 +48,7 @@ class Matcher(Generic[L]):
 
     def owns(self, entry: CallEntry, legs: Iterable[L]) -> bool:
         """Whether the entry speaks of one of these legs, even where it is open of which."""
-        if entry.id in self._known:
+        if self._knows(entry) is not None:
             return True
         ways = (_named, self._fits, self._fits_a_code)
         return any(way(entry, leg) for leg in legs for way in ways)
@@ -58,7 +58,7 @@ class Matcher(Generic[L]):
         entries fit as legs, and all are connected or none is, it does not matter which is which."""
         pairs, open_entries = [], []
         for entry in entries:
-            leg = next((leg for leg in legs if _named(entry, leg)), None) or self._known.get(entry.id)
+            leg = next((leg for leg in legs if _named(entry, leg)), None) or self._knows(entry)
             if leg is not None:
                 pairs.append((entry, leg))
             else:
@@ -69,6 +69,15 @@ class Matcher(Generic[L]):
         strange = [entry for entry in open_entries if not any(self._fits(entry, leg) for leg in free)]
         unmatched = [leg for leg in free if all(leg is not other for _, other in pairs)]
         return pairs + self._by_numbers(strange, unmatched, self._fits_a_code)
+
+    def _knows(self, entry: CallEntry) -> L | None:
+        """The leg whose entry it was before, unless it has become one of others: after a transfer the PBX's call goes
+        on without us."""
+        leg = self._known.get(entry.id)
+        if leg is not None and _is_among_others(entry, leg):
+            del self._known[entry.id]
+            return None
+        return leg
 
     def _fits(self, entry: CallEntry, leg: LegView) -> bool:
         return _began_with(entry, leg) and _is_between(entry, leg, self._country)
@@ -97,6 +106,12 @@ class Matcher(Generic[L]):
 
 def _named(entry: CallEntry, leg: LegView) -> bool:
     return entry.id in leg.call_ids or bool(entry.call_id and entry.call_id in leg.call_ids)
+
+
+def _is_among_others(entry: CallEntry, leg: LegView) -> bool:
+    """Both sides are named, and our extension is nowhere."""
+    sides = (entry.from_number or entry.from_, entry.to_number or entry.to)
+    return all(sides) and not any(same_number(one, leg.local) for one in (*sides, *entry.extensions))
 
 
 def _is_connected(entry: CallEntry) -> bool:

@@ -25,8 +25,9 @@ INVITE_GRACE = 0.25
 """Seconds within which the bot's own leg follows a call that rings at its extension. Before, it is nobody else's: the
 list of the calls may overtake the invite [guess]."""
 
-FORGET_ENDED = 600.0
-"""Seconds for which an ended call is not believed to be there again; then its id may name another call."""
+FORGET_ENDED = 10.0
+"""Seconds for which a list that has an ended call again is taken for one that is late. After that the PBX knows better:
+a frame was lost, and the call was not over, or its id names another one."""
 
 FIELDS = tuple(field for field in DomainCallInfo.__struct_fields__ if field != "id")
 
@@ -104,8 +105,9 @@ class Calls:
         return changes + self.settle(now)
 
     def picture(self, entries: Iterable[CallEntry], turn: int, now: float) -> list[CallEvent]:
-        """All calls of the domain: what it lacks is over."""
+        """All calls of the domain: what it lacks is over, and what it has is there, whatever was thought of it."""
         self._put_off.clear()
+        self._ended.clear()
         changes = self.some(entries, turn, now)
         gone = [id_ for id_ in self._held if self._seen[id_] != turn]
         return changes + [change for id_ in gone for change in self._end(id_, now)]
