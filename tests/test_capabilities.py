@@ -360,7 +360,17 @@ async def test_what_was_refused_by_a_capability_does_not_use_up_the_dials(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with scene(tmp_path, allow("answer", "others"), dial_allow='["*"]\ndials_per_minute = 1') as s:
-        for act in (dial, lambda s: s.bot.phone.make_call("47"), lambda s: s.domain_call.transfer("46")):
+        await answered(s)
+        acts: list[Act] = [
+            dial,
+            consult,
+            pick_up,
+            lambda s: s.call.transfer("46"),  # type: ignore[union-attr]
+            lambda s: s.call.park("701"),  # type: ignore[union-attr]
+            lambda s: s.bot.phone.make_call("47"),
+            lambda s: s.domain_call.transfer("46"),
+        ]
+        for act in acts:
             assert isinstance(await s.on_behalf_of("author", act), NotAllowed)
         async with s.engine.dial("600"):
             pass

@@ -240,6 +240,7 @@ class Bot(OwnThings):
         without either who waits longest. As `dial` otherwise, also in what it raises: Rejected if nobody is there any
         more, NotAllowed if nobody is parked or `[limits]` does not allow the orbit."""
         dial = self._line(extension).switchboard.dial
+        self.permits.check("dial")  # first: a dial that is refused is not counted
         return self.parking.pick_up(which, dial=dial, guard=self._check_dial, timeout=timeout)
 
     async def wait_up(self, timeout: float) -> None:

@@ -152,6 +152,7 @@ class Call:
         """
         if self._leg.ended is not None:
             return
+        self._leg.may("transfer")  # first: a dial that is refused is not counted
         self._guard(to)
         await self._leg.ask(steps.WantTransfer(to=dialable(to)))
 

@@ -97,6 +97,7 @@ class Parking:
     async def park(self, call: Call, orbit: str | None) -> str:
         """See `Call.park`."""
         call._check_up()
+        call._leg.may("transfer")  # first: a dial that is refused is not counted
         candidates = self._free()[:TRIES] if orbit is None else [orbit]
         if not candidates:
             raise NotAllowed("the PBX tells of no park orbit that is free")
