@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vodiabot.config.model import RouteConfig
@@ -113,6 +113,7 @@ def test_no_text_is_too_odd(pattern: str, number: str) -> None:
 
 
 @given(numbers, numbers)
+@example("000", "+0")
 def test_an_exact_pattern_fits_one_number_only(one: str, other: str) -> None:
     from vodiabot.calls.numbers import same_number
 

@@ -43,14 +43,15 @@ def _compiled(pattern: str, country: str) -> re.Pattern[str]:
 
 
 def _forms(pattern: str, country: str) -> list[str]:
-    """The pattern as numbers are written; `00…` may be an international prefix or the start of a short
+    """The pattern as numbers are written; `00…` with wildcards may be an international prefix or the start of a short
     number."""
     pattern = pattern.strip()
     if not _LIKE_A_NUMBER.fullmatch(pattern):
         return [normalise(pattern).casefold()]
     plain = _FILLERS.sub("", pattern)
-    found = [plain, "+" + plain[2:]] if plain.startswith("00") else [plain]
-    return found if "*" in plain or "?" in plain else [*found, normalise(pattern, country)]
+    if "*" not in plain and "?" not in plain:
+        return [plain, normalise(pattern, country)]
+    return [plain, "+" + plain[2:]] if plain.startswith("00") else [plain]
 
 
 def _as_regex(pattern: str) -> str:
