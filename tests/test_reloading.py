@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +17,7 @@ import trio
 from vodiabot import Bot, Busy, NoAnswer, NotAllowed
 from vodiabot.config import Config, load
 from vodiabot.plugins import LoadedPlugin, load_plugins, unload
-from vodiabot.reloading import Loaded, Outcome, Reloader, changes, merged
+from vodiabot.reloading import Loaded, Outcome, Reloader, changes, in_a_thread, merged
 from vodiabot.session import Session
 from vodiabot.testing.media import VirtualMedia
 
@@ -272,6 +273,35 @@ async def test_several_who_ask_at_once_are_served_one_after_the_other(tmp_path: 
                 nursery.start_soon(ask)
         assert [o.restarted for o in outcomes] == [("holder",), (), ()]
         assert len(bot.host.states()) == 1
+
+
+async def test_what_nobody_has_thought_of_leaves_all_as_it_was(tmp_path: Path, autojump_clock: Any) -> None:
+    """Whoever asks by SIGHUP is the bot itself: it must live."""
+
+    def odd(running: list[LoadedPlugin]) -> Loaded:
+        raise PermissionError("the folder can't be read")
+
+    async with laboratory(tmp_path) as (_, bot, _caller, _reload):
+        outcome = await Reloader(bot, odd, in_thread=at_once).reload()
+        assert outcome.problems == ("it can't be loaded: PermissionError: the folder can't be read",)
+        assert [state.state for state in bot.host.states()] == ["running"]
+
+
+async def test_a_bot_that_leaves_does_not_wait_for_an_import_that_hangs(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hangs() -> None:
+        begun.set()
+        go_on.wait(60)
+
+    try:
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(in_a_thread, hangs)
+                await trio.to_thread.run_sync(begun.wait)
+                nursery.cancel_scope.cancel()
+    finally:
+        go_on.set()
 
 
 async def test_a_bot_that_does_not_run_says_so(tmp_path: Path, autojump_clock: Any) -> None:

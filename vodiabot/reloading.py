@@ -45,6 +45,11 @@ Load = Callable[[list[LoadedPlugin]], Loaded]
 
 InThread = Callable[..., Awaitable[Any]]
 
+async def in_a_thread(work: Callable[..., Any], *args: Any) -> Any:
+    """So that signalling goes on. A bot that leaves does not wait for it: an import may hang."""
+    return await trio.to_thread.run_sync(work, *args, abandon_on_cancel=True)
+
+
 log = structlog.get_logger(__name__)
 
 
@@ -92,7 +97,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Reloader:
     """Of one bot."""
 
-    def __init__(self, bot: Bot, load: Load, *, in_thread: InThread = trio.to_thread.run_sync) -> None:
+    def __init__(self, bot: Bot, load: Load, *, in_thread: InThread = in_a_thread) -> None:
         """`in_thread`: where files are read and plugins imported, so that signalling goes on."""
         self._bot = bot
         self._load = load
@@ -107,6 +112,9 @@ class Reloader:
                 loaded: Loaded = await self._in_thread(self._load, running)
             except ConfigError as exc:
                 return self._refused([str(problem) for problem in exc.problems])
+            except Exception as exc:  # a mistake of ours, or an odd plugin's: the bot that runs is not to suffer for it
+                log.exception("the new configuration can't be loaded")
+                return self._refused([f"it can't be loaded: {type(exc).__name__}: {exc}"])
             problems = [str(problem) for found in loaded.problems for problem in found.problems()]
             if not self._bot.host.running:
                 problems = ["the bot is starting or leaving"]

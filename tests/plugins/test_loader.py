@@ -254,6 +254,23 @@ def test_an_entry_point_that_leads_nowhere(tmp_path: Path, install: Any) -> None
             ANSWERS + "@hookimpl(specname='answer_call')\nasync def second(call): pass\n",
             "plugins/bad.py:5: second: answer_call implements answer_call already",
         ),
+        ("class Odd(BaseException): pass\nraise Odd('x')\n", "plugins/bad.py:2: it can't be imported: Odd: x"),
+        ("raise ValueError('a\\nb')\n", "plugins/bad.py:1: it can't be imported: ValueError: a b"),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute\n",
+            "plugins/bad.py:3: it can't be imported: Mute",
+        ),
+        (
+            ANSWERS + "def __getattr__(name): raise ValueError('no ' + name)\n",
+            "plugins/bad.py: it can't be looked at: ValueError: no Config",
+        ),
+        (ANSWERS + "lifespan = int\n", "plugins/bad.py: it can't be looked at: ValueError: no signature"),
+        (ANSWERS + "migrate_store = int\n", "plugins/bad.py: it can't be looked at: ValueError: no signature"),
+        (
+            ANSWERS + "import dataclasses\n@dataclasses.dataclass\nclass Config:\n"
+            "    def __post_init__(self): raise SystemExit(3)\n",
+            "plugins/bad.py: Config: SystemExit: 3",
+        ),
         ("async def something(): pass\n", "plugins/bad.py: it has no hooks, so it is never called"),
         (ANSWERS + "Config = 3\n", "plugins/bad.py: Config: it must be a dataclass or a msgspec.Struct"),
         (ANSWERS + "class Config: pass\n", "plugins/bad.py: Config: it must be a dataclass or a"),

@@ -93,7 +93,9 @@ def _free_name(name: str) -> str:
 def _guarded(work: Callable[[], Any], file: str, within: Path | None) -> Any:
     try:
         return work()
-    except (Exception, SystemExit) as exc:  # the plugin's code may raise anything, and must not end the bot
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:  # the plugin's code may raise anything, and must not end the bot
         raise _translated(exc, file, within) from exc
 
 
@@ -101,10 +103,18 @@ def _translated(exc: BaseException, file: str, within: Path | None) -> ImportFai
     if isinstance(exc, SyntaxError) and exc.filename:
         return ImportFailed(exc.filename, exc.lineno, f"syntax error: {exc.msg}")
     where, line = _last_own_frame(exc, file, within)
-    if isinstance(exc, TypeError) and "firstresult" in str(exc):
+    if type(exc) is TypeError and "firstresult" in str(exc):
         return ImportFailed(where, line, "a hook can't be firstresult: hooks are async and return nothing")
-    told = f": {exc}" if str(exc) else ""
-    return ImportFailed(where, line, f"it can't be imported: {type(exc).__name__}{told}")
+    return ImportFailed(where, line, f"it can't be imported: {in_a_line(exc)}")
+
+
+def in_a_line(exc: BaseException) -> str:
+    """Its type and what it says, if it can say it."""
+    try:
+        told = " ".join(str(exc).split())
+    except Exception:  # noqa: BLE001 - the exception is the plugin's, and so is how it is written
+        told = ""
+    return f"{type(exc).__name__}: {told}" if told else type(exc).__name__
 
 
 def _last_own_frame(exc: BaseException, file: str, within: Path | None) -> tuple[str, int | None]:

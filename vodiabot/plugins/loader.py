@@ -12,7 +12,7 @@ from ..errors import Problem
 from .declared import declared_wrong, engines_wrong, is_critical, model_wrong, without_engines
 from .discovery import Found, NotFound, Places
 from .fingerprint import fingerprint
-from .importing import Imported, ImportFailed, file_of, forget, import_plugin
+from .importing import Imported, ImportFailed, file_of, forget, import_plugin, in_a_line
 from .lifespan import lifespan_of
 from .model import LoadedPlugin, PluginProblem
 from .secret_values import secrets_in
@@ -90,10 +90,21 @@ class _Loader:
         except OSError as exc:
             self._blame(name, Problem(found.origin, None, "", f"can't be read: {exc.strerror or exc}"))
             return None
-        plugin = self._checked(found, imported, mark)
+        plugin = self._looked_at(found, imported, mark)
         if plugin is None:
             forget(imported.private_name)
         return plugin
+
+    def _looked_at(self, found: Found, imported: Imported, mark: str) -> LoadedPlugin | None:
+        """Looking at it runs code of its own, too: a module's `__getattr__`, a metaclass, a signature that is none."""
+        try:
+            return self._checked(found, imported, mark)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # noqa: BLE001 - it must not end the bot, and keeps nobody else from loading
+            why = f"it can't be looked at: {in_a_line(exc)}"
+            self._blame(found.name, Problem(str(found.path or found.origin), None, "", why))
+            return None
 
     def _secrets_now(self, kept: LoadedPlugin) -> tuple[str, ...] | None:
         """Of a plugin whose section is as it was; None, and more problems, if they can't be had any more."""

@@ -62,7 +62,7 @@ def fields_of(model: type) -> list[ModelField]:
         if issubclass(model, msgspec.Struct):
             return [_struct_field(f, hints) for f in msgspec.structs.fields(model)]
         return [_dataclass_field(f, hints) for f in dataclasses.fields(cast(Any, model)) if f.init]
-    except Exception as exc:  # annotations are the plugin's code, which may raise anything
+    except (Exception, SystemExit) as exc:  # annotations are the plugin's code, which may raise anything
         raise ModelError(f"{type(exc).__name__}: {exc}") from exc
 
 
@@ -203,7 +203,7 @@ def _convert(value: Any, expected: Any, base: Path) -> Any:
         return msgspec.convert(value, expected, strict=True, dec_hook=special)
     except (msgspec.ValidationError, ModelError):
         raise
-    except Exception as exc:  # the plugin's own `__post_init__` or types may raise anything
+    except (Exception, SystemExit) as exc:  # the plugin's own `__post_init__` or types may raise anything
         raise ModelError(f"{type(exc).__name__}: {exc}") from exc
 
 
