@@ -416,6 +416,21 @@ def test_another_connection_goes_on_with_what_plays() -> None:
     with_talk(body)
 
 
+def test_a_connection_that_is_over_keeps_no_decoder_and_its_counters() -> None:
+    async def body(t: Talk) -> None:
+        stream = t.leg._counted[1]
+        assert stream is not None
+        receiver = stream._receiver
+        t.line.comes(rtp.build(LINEAR_TYPE, True, 1, 160, 7, bytes(2 * BLOCK)))
+        await t.frames(5)
+        assert receiver._decoder is not None
+        await t.leg.aclose()
+        assert receiver._decoder is receiver._buffer is None
+        assert t.leg.stats().packets_received == 1
+
+    with_talk(body)
+
+
 def test_a_lost_connection_is_told_once_and_what_plays_waits() -> None:
     async def body(t: Talk) -> None:
         task = t.begin(tone(HZ, 0.4))

@@ -115,6 +115,7 @@ class Stream:
             logger.exception("no goodbye was sent")
         self._wire.stop()
         self._sender.release()
+        self._receiver.close()
 
     # --- the pacer's side -----------------------------------------------------------------------------------------
 
