@@ -461,6 +461,38 @@ async def test_a_conference_of_three(dialect: str, tmp_path: Path, autojump_cloc
             conference.add(second)
 
 
+async def test_a_call_that_is_joined_with_others_leaves_the_bridge_that_it_is_in(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Or the one who is left in the bridge would listen to nobody, and nobody would be told."""
+    async with (
+        scene("modern", tmp_path) as here,
+        here.bot.dial("47") as other,
+        here.bot.dial("601") as third,
+        here.bot.conference() as conference,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(later, 10, lambda: joins(conference, here.call, third))
+        began = trio.current_time()
+        await here.call.bridge(other)
+        assert trio.current_time() - began == pytest.approx(10, abs=0.1)
+        assert conference.calls == [here.call, third]
+        await hears(here, [here.call, third])
+        async with here.bot.conference() as elsewhere:
+            elsewhere.add(third)
+            assert (conference.calls, elsewhere.calls) == ([here.call], [third])
+            await hears(here, [])
+            conference.add(third)
+            elsewhere.remove(third)
+            await hears(here, [here.call, third])
+        await hears(here, [here.call, third])
+
+
+async def joins(conference: Any, *calls: Call) -> None:
+    for call in calls:
+        conference.add(call)
+
+
 async def test_who_is_on_hold_or_muted_in_a_conference(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with scene("modern", tmp_path) as here, here.bot.dial("47") as other, here.bot.conference() as conference:
         conference.add(here.call)

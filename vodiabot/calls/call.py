@@ -23,6 +23,7 @@ from .recording import RunningRecording, record_beside
 from .remote import Party
 
 if TYPE_CHECKING:
+    from .conference import Conference
     from .consult import Consulting
     from .desk import Desk
 
@@ -40,6 +41,7 @@ class Call:
         self._guard = guard
         self._desk = desk
         self._consultation: Call | None = None
+        self._conference: Conference | None = None
         self._late_terminator = ("", 0.0)
         self.speech: SpeechPort | None = None
         """What speaks texts; the bot puts it there before the call is up."""
@@ -191,8 +193,8 @@ class Call:
         )
 
     async def bridge(self, other: Call) -> None:
-        """Join two calls at the bot: their other sides hear each other. Returns when one of them has ended; the other
-        goes on, alone. Cancelling takes them apart.
+        """Join two calls at the bot: their other sides hear each other. Returns when one of them has ended, or was
+        joined with others; the other goes on, alone. Cancelling takes them apart.
 
         Raises CallEnded if one had ended before, IllegalMove if one is not answered yet, MediaError.
         """

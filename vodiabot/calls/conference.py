@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -18,6 +18,8 @@ class Conference:
     def __init__(self, media: MediaConference) -> None:
         self._media = media
         self._calls: list[Call] = []
+        self._lost_one = trio.Event()
+        """Set when a call was added to another conference."""
 
     @property
     def calls(self) -> list[Call]:
@@ -26,19 +28,37 @@ class Conference:
         return list(self._calls)
 
     def add(self, call: Call) -> None:
-        """The call hears the others and is heard; nothing happens if it is in already.
+        """The call hears the others and is heard; nothing happens if it is in already. One that is in another
+        conference, or bridged, leaves that.
 
         Raises CallEnded, and IllegalMove if the call is not answered or the conference is over.
         """
         check_talks(call)
-        if call not in self.calls:
-            self._media.add(call._leg.media)
-            self._calls.append(call)
+        if call in self.calls:
+            return
+        self._media.add(call._leg.media)
+        former, call._conference = call._conference, self
+        if former is not None:
+            former.remove(call)
+            former._lost_one.set()
+        self._calls.append(call)
 
     def remove(self, call: Call) -> None:
         """The call is alone again; nothing happens if it is not in."""
         self._media.remove(call._leg.media)
         self._calls = [one for one in self._calls if one is not call]
+        self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        if call._conference is self:
+            call._conference = None
+
+    def _close(self) -> None:
+        media, self._media = self._media, _OverConference()
+        for call in self._calls:
+            self._forget(call)
+        self._calls = []
+        media.close()
 
 
 class _OverConference:
@@ -62,12 +82,11 @@ async def open_conference(make: Callable[[], MediaConference]) -> AsyncIterator[
     try:
         yield conference
     finally:
-        conference._media, conference._calls = _OverConference(), []
-        media.close()
+        conference._close()
 
 
 async def bridge(make: Callable[[], MediaConference], one: Call, other: Call) -> None:
-    """Returns when either has ended; however it ends, they are apart then.
+    """Returns when either has ended, or was joined with others; however it ends, they are apart then.
 
     Raises CallEnded if either had ended before, IllegalMove, MediaError.
     """
@@ -76,19 +95,23 @@ async def bridge(make: Callable[[], MediaConference], one: Call, other: Call) ->
     async with open_conference(make) as conference:
         conference.add(one)
         conference.add(other)
-        await either_ended(one, other)
+        await _first_of(one.wait_ended, other.wait_ended, conference._lost_one.wait)
 
 
 async def either_ended(one: Call, other: Call) -> None:
     """Returns when one of two calls is over."""
+    await _first_of(one.wait_ended, other.wait_ended)
+
+
+async def _first_of(*waits: Callable[[], Awaitable[None]]) -> None:
     async with trio.open_nursery() as nursery:
 
-        async def wait(call: Call) -> None:
-            await call.wait_ended()
+        async def wait(one: Callable[[], Awaitable[None]]) -> None:
+            await one()
             nursery.cancel_scope.cancel()
 
-        nursery.start_soon(wait, one)
-        nursery.start_soon(wait, other)
+        for one in waits:
+            nursery.start_soon(wait, one)
 
 
 def check_talks(call: Call) -> None:
