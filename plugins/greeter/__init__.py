@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vodiabot import Call, SpeechUnavailable, hookimpl
+from vodiabot import Call, SpeechFailed, SpeechUnavailable, hookimpl
 
 SHIPPED = Path(__file__).parent / "greeting.wav"
 """The greeting that comes with the plugin; ORIGIN tells how it was made."""
@@ -19,7 +19,7 @@ class Config:
     file: Path | None = None
     """A sound file to play, relative to bot.toml. It wins over `text`."""
     text: str = ""
-    """A text to speak where a speech provider is installed; where none is, the shipped greeting is played."""
+    """A text to speak by a speech provider; without one, or if it fails, the shipped greeting is played."""
     pause: float = 1.0
     """Seconds between the greeting's end and hanging up."""
     can_speak: bool = field(default=True, init=False)
@@ -48,6 +48,8 @@ async def _greet(call: Call, config: Config, log: Any) -> None:
         except SpeechUnavailable as exc:
             config.can_speak = False
             log.warning("the shipped greeting is played instead of the text", why=str(exc))
+        except SpeechFailed as exc:  # it may well speak to the next caller
+            log.warning("the text could not be spoken, the shipped greeting is played", why=str(exc))
         else:
             return
     await call.play(config.file or SHIPPED)

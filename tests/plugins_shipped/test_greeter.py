@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from vodiabot.config import parse
+from vodiabot.errors import SpeechFailed
 from vodiabot.plugins import LoadedPlugin, PluginProblem, load_plugins, unload
 from vodiabot.testing.exchange import Exchange
 from vodiabot.testing.story import Unexpected
@@ -61,6 +62,21 @@ async def test_without_speech_the_shipped_greeting_is_played_and_told_once(pbx: 
     (line,) = bot.warnings
     assert line["plugin"] == "greeter"
     assert "speech" in line["why"]
+
+
+@greeter('text = "Hello"')
+async def test_who_can_not_be_spoken_to_hears_the_shipped_greeting_and_the_next_one_the_text(
+    pbx: Exchange, bot: VirtualBot
+) -> None:
+    bot.engine.speech.fails_with = SpeechFailed("espeak-ng failed with exit code 1")
+    caller = await pbx.call(from_="0711")
+    await caller.hears("greeting.wav")
+    await caller.is_hung_up()
+    bot.engine.speech.fails_with = None
+    caller = await pbx.call(from_="0712")
+    await caller.hears("Hello")
+    (line,) = bot.warnings
+    assert line["why"] == "espeak-ng failed with exit code 1"
 
 
 @greeter("pause = 5")

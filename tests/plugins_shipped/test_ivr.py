@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.plugins_shipped.loading import mistakes_of
+from vodiabot.errors import SpeechFailed
 from vodiabot.testing.exchange import Exchange
 from vodiabot.testing.world import VirtualBot
 
@@ -132,6 +133,15 @@ async def test_who_can_not_be_transferred_hears_the_menu_again(pbx: Exchange, bo
 async def test_a_line_that_nobody_listens_on_does_not_stay_up_for_ever(pbx: Exchange, bot: VirtualBot) -> None:
     caller = await pbx.call()
     await caller.is_hung_up(within=600)
+
+
+@ivr(general='[[route]]\nto = "*"\nplugin = "ivr"\nfallback = "600"')
+async def test_where_nothing_can_be_spoken_the_caller_gets_to_the_fallback(pbx: Exchange, bot: VirtualBot) -> None:
+    await pbx.phone("600", answers_after=1)
+    bot.engine.speech.fails_with = SpeechFailed("espeak-ng failed with exit code 1")
+    caller = await pbx.call()
+    await caller.is_connected_to("600")
+    await bot.fails(SpeechFailed)
 
 
 @ivr()
