@@ -91,23 +91,35 @@ class CallEnded(VodiabotError):
 class DialError(PbxError):
     """The call that was placed was not answered; its subclasses say why."""
 
+    code: int | None = None
+    """The SIP status code, ≥ 400, that says the same; None if there is none."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        if code is not None:
+            self.code = code
+        super().__init__(message)
+
 
 class Busy(DialError):
     """The other side is busy (486, 600)."""
+
+    code = 486
 
 
 class NoAnswer(DialError):
     """Nobody answered in time (408, 480 and the like, or our own time-out)."""
 
+    code = 480
+
 
 class Rejected(DialError):
     """The PBX or the other side refused."""
 
+    code: int
+
     def __init__(self, code: int, reason: str = "") -> None:
-        self.code = code
-        """The SIP status code, ≥ 400."""
         self.reason = reason
-        super().__init__(f"rejected with {code}{f' ({reason})' if reason else ''}")
+        super().__init__(f"rejected with {code}{f' ({reason})' if reason else ''}", code)
 
 
 class DialFailed(DialError):

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from vodiabot.calls import Call
-from vodiabot.errors import Busy, CallEnded, ConnectionLost, NoAnswer, NotAllowed, Rejected, TransferFailed
+from vodiabot.errors import Busy, CallEnded, ConnectionLost, DialError, NoAnswer, NotAllowed, Rejected, TransferFailed
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
 from vodiabot.protocol.dialects import Dialect
@@ -39,25 +39,27 @@ async def test_a_call_is_answered_and_hung_up_on_leaving(autojump_clock: MockClo
 @pytest.mark.parametrize(
     ("code", "error"), [(486, Busy), (600, Busy), (480, NoAnswer), (408, NoAnswer), (403, Rejected), (603, Rejected)]
 )
-async def test_refusals_are_told_apart(autojump_clock: MockClock, code: int, error: type[Exception]) -> None:
+async def test_refusals_are_told_apart(autojump_clock: MockClock, code: int, error: type[DialError]) -> None:
     async def refuse(bench: Bench) -> None:
         placed = await bench.port.wait_for(c.PlaceCall)
         bench.switchboard.deliver(m.Sdp(call_id=placed.call_id, sdp="", code=code, reason="no"))
 
     async with running() as bench, trio.open_nursery() as nursery:
         nursery.start_soon(refuse, bench)
-        with pytest.raises(error):
+        with pytest.raises(error) as raised:
             async with bench.switchboard.dial("500"):
                 pytest.fail("it was not answered")
+        assert raised.value.code == code
         assert not bench.port.of(c.HangUp)
 
 
 async def test_nobody_answers_in_time(autojump_clock: MockClock) -> None:
     async with running() as bench:
         began = trio.current_time()
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoAnswer) as raised:
             async with bench.switchboard.dial("500", timeout=20):
                 pytest.fail("it was not answered")
+        assert raised.value.code == 480
         assert trio.current_time() - began == pytest.approx(20, abs=0.5)
         assert bench.port.of(c.HangUp)[0].caller is True
 

@@ -42,11 +42,12 @@ def dial_error(leg: Leg) -> Exception:
     assert end is not None
     match end.reason:
         case "busy":
-            return Busy(f"{leg.dialog.to} is busy")
+            return Busy(f"{leg.dialog.to} is busy", end.code)
         case "no_answer" | "cancelled":
-            return NoAnswer(f"{leg.dialog.to} did not answer")
+            return NoAnswer(f"{leg.dialog.to} did not answer", end.code)
         case "rejected":
             return Rejected(end.code or 500)
         case "connection_lost":
             return ConnectionLost("the connection to the PBX was lost while it rang")
-    return DialFailed(f"the call to {leg.dialog.to} failed: {end.reason}" + (f" ({end.code})" if end.code else ""))
+    why = end.reason + (f" ({end.code})" if end.code else "")
+    return DialFailed(f"the call to {leg.dialog.to} failed: {why}", end.code)

@@ -15,7 +15,7 @@ import trio
 from ..bot import Bot
 from ..calls import Call
 from ..config import Config
-from ..errors import Busy, CallEnded, DialError, NoAnswer, Rejected, VodiabotError
+from ..errors import CallEnded, DialError, VodiabotError
 from ..events import CallSilent
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
@@ -96,7 +96,7 @@ async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
             outcome.setup_ms = round((monotonic() - began) * 1000)
             await _talk(bot, living, wishes, outcome)
     except DialError as exc:
-        outcome.code, outcome.error = _code_of(exc), str(exc)
+        outcome.code, outcome.error = exc.code, str(exc)
     except VodiabotError as exc:
         outcome.error = str(exc)
     finally:
@@ -170,17 +170,6 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _code_of(exc: DialError) -> int | None:
-    match exc:
-        case Rejected(code=code):
-            return code
-        case Busy():
-            return 486
-        case NoAnswer():
-            return 480
-    return None
-
-
 def _print(wishes: Wishes, outcome: Outcome, as_json: bool) -> None:
     if as_json:
         say(json.dumps(vars(outcome)))
@@ -194,4 +183,3 @@ def _print(wishes: Wishes, outcome: Outcome, as_json: bool) -> None:
             + (f", MOS {outcome.mos:.1f}" if outcome.mos is not None else "")
             + (f", digits heard: {outcome.dtmf_received}" if outcome.dtmf_received else "")
         )
-

@@ -12,7 +12,7 @@ import trio
 
 from ...bot import Bot
 from ...calls import Call
-from ...errors import Busy, CallEnded, DialError, NoAnswer, Rejected, SpeechUnavailable
+from ...errors import CallEnded, DialError, SpeechUnavailable
 from ...events import ChatReceived
 from ...sources import Tone
 from ..hearing import Hearing
@@ -147,7 +147,7 @@ class LiveActor:
         )
         if self._refusal is None:
             raise self._wrong(f"{self.who} was answered, expected to be refused")
-        if code is not None and (told := _code(self._refusal)) != code:
+        if code is not None and (told := self._refusal.code) != code:
             raise self._wrong(f"{self.who} was refused with {told or 'no code'}, expected {code}")
 
     async def rings(self, from_: str | None = None, *, within: float = PATIENCE) -> None:
@@ -364,14 +364,3 @@ class LiveActor:
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
-
-
-def _code(refusal: DialError) -> int | None:
-    match refusal:
-        case Rejected(code=code):
-            return code
-        case Busy():
-            return 486
-        case NoAnswer():
-            return 480
-    return None
