@@ -230,6 +230,33 @@ async def test_a_handler_waits_for_the_new_one(autojump_clock: Any) -> None:
         assert told[-1] == "new has answered"
 
 
+async def test_a_handler_waits_for_the_new_one_while_the_old_one_still_leaves(autojump_clock: Any) -> None:
+    """It must not run before its own setup."""
+    told, (new,) = generations("new")
+
+    class LeavesSlowly(Generation):
+        @hookimpl
+        async def bot_stopping(self) -> None:
+            await trio.sleep(5)
+
+    old = as_plugin(LeavesSlowly("old", told), name="p")
+    done = trio.Event()
+    done.set()
+    async with running(old) as host, trio.open_nursery() as nursery:
+        nursery.start_soon(host.replace, [new])
+        await trio.sleep(1)
+        handler = host.handler("p")
+        assert handler is not None
+        await handler(call=done)
+        assert [line for line in told if line != "new started"] == [
+            "old up",
+            "old down",
+            "new up",
+            "new answers",
+            "new has answered",
+        ]
+
+
 async def test_a_host_that_does_not_run_replaces_nothing() -> None:
     _, (old, new) = generations("old", "new")
     with pytest.raises(NotAllowed):

@@ -331,3 +331,47 @@ async def test_the_host_does_not_start_without_a_critical_plugin(autojump_clock:
     assert caught.group_contains(PluginFailed, match="NoDatabase is critical .* its setup failed: .* no database")
     async with running(as_plugin(NoDatabase()), GoodPlugin()) as host:
         assert [state.state for state in host.states()] == ["quarantined", "running"]
+
+
+# --- a migration that takes its time --------------------------------------------------------------------------------
+
+
+class SlowToPrepare:
+    """The bot of a plugin whose store is migrated."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def prepare(self) -> None:
+        await trio.sleep(self.seconds)
+
+
+async def test_nobody_waits_for_a_migration_but_its_plugin(autojump_clock: Any) -> None:
+    slow, good = FailingPlugin(), GoodPlugin()
+    slow.broken = False
+    bots = {"FailingPlugin": SlowToPrepare(600), "GoodPlugin": SlowToPrepare(0)}
+    begun = trio.current_time()
+    with logged() as lines:
+        async with running(slow, good, hook_timeout=5, bot_for=lambda plugin: bots[plugin.name]) as host:
+            assert trio.current_time() - begun == pytest.approx(5)
+            await host.call_and_wait("bot_started")
+            assert trio.current_time() - begun == pytest.approx(10)
+            assert [state.state for state in host.states()] == ["starting", "running"]
+            await publish(host, "1")
+            assert good.heard == ["1"]
+            handler = host.handler("FailingPlugin")
+            assert handler is not None
+            with pytest.raises(PluginError):  # so that the caller gets the fallback
+                await handler(call=1)
+            await trio.sleep(600)
+            assert (slow.started, slow.heard) == (1, ["1"]), "in order, and nothing is lost"
+            await handler(call=1)
+    assert [line["plugin"] for line in lines("warning")] == ["FailingPlugin"]
+
+
+async def test_the_bot_waits_for_the_migration_of_a_critical_plugin(autojump_clock: Any) -> None:
+    slow = as_plugin(FailingPlugin(), name="slow", critical=True)
+    begun = trio.current_time()
+    async with running(slow, hook_timeout=5, bot=SlowToPrepare(60)) as host:
+        assert trio.current_time() - begun == pytest.approx(60)
+        assert host.states()[0].state == "running"

@@ -19,6 +19,9 @@ from .life import Life, Phase
 from .mailbox import Mailbox, Post
 from .model import LoadedPlugin, PluginState, StateName
 
+AFTER_ANOTHER = 4
+"""Times `hook_timeout` that the plugin that is replaced (`bot_stopping`, its teardown) and the setup take at most."""
+
 log = structlog.get_logger(__name__)
 
 _PHASES: dict[Phase, str] = {"setup": "setup", "work": "lifespan", "teardown": "teardown"}
@@ -50,6 +53,7 @@ class Runner:
         self._closed = trio.Event()
         self._retired = trio.Event()
         self._let_go = trio.Event()
+        self._nursery: trio.Nursery | None = None
         self._hook_calls = 0
         self._calls = 0
         self._no_calls = trio.Event()
@@ -99,10 +103,11 @@ class Runner:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until `close` or `retire`; cancellation alone does not end it, as each teardown has its time. Started when
-        the plugin is set up, or has failed to be."""
+        the plugin is set up, or has failed to be, or when its store takes too long and it is not critical."""
         with trio.CancelScope(shield=True):
             try:
                 async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
                     nursery.start_soon(self._tell_started, task_status)
                     while not self._over:
                         await self._live()
@@ -124,12 +129,28 @@ class Runner:
         self._enter("starting")
         limit = self.conduct.supervision.hook_timeout
         self._life = Life(self.plugin, self._callee.lifespan, time_limit=limit, failed=self._life_failed)
-        prepare = partial(self._callee.tell_bot, "prepare")
         try:
-            await self._life.run(self._serve, prepare=prepare, before_teardown=self._calls_over)
+            await self._life.run(self._serve, prepare=self._prepare, before_teardown=self._calls_over)
         finally:
             self._life = None
             await self._callee.tell_bot("left")
+
+    async def _prepare(self) -> None:
+        """The engine's own part of the setup. It may take its time, as a migration does; nobody else waits for it."""
+        assert self._nursery is not None
+        slow = trio.CancelScope()
+        self._nursery.start_soon(self._go_on_without_it, slow)
+        try:
+            await self._callee.tell_bot("prepare")
+        finally:
+            slow.cancel()
+
+    async def _go_on_without_it(self, slow: trio.CancelScope) -> None:
+        with slow:
+            await trio.sleep(self.conduct.supervision.hook_timeout)
+            self._log.warning("the store of a plugin is not ready yet: its migration goes on, and its calls fail")
+            if not self.plugin.critical:
+                self._started.set()
 
     async def _serve(self) -> None:
         """One hook call after the other."""
@@ -237,12 +258,14 @@ class Runner:
             self._fall_behind()
 
     async def call_and_wait(self, hook: str, arguments: Mapping[str, Any]) -> None:
-        """Post it and wait until it is through, or will never be."""
+        """Post it and wait until it is through, or will never be; or it is not set up in time, and hears it later."""
         started, done = trio.Event(), trio.Event()
         post = Post(hook, arguments, started, done)
         self.post(post)
         with trio.move_on_after(self.conduct.supervision.hook_timeout) as patience:
             await started.wait()
+        if patience.cancelled_caught and self._state == "starting":
+            return
         if patience.cancelled_caught and (forgotten := self._mailbox.skip_to(post)):
             self._log.error("a plugin is too far behind, events were lost", hook=hook, events_lost=forgotten)
         await done.wait()
@@ -279,9 +302,8 @@ class Runner:
     async def handle(self, arguments: Mapping[str, Any]) -> None:
         """Run `answer_call` in the caller's task. Raises what it raises; PluginError for `sys.exit()` and whatever else
         is no Exception, and where it is not set up (any more)."""
-        if self._state == "starting":
-            await self._ready.wait()
-        if not self.healthy or self._over:
+        await self._set_up()
+        if not self.running or self._over:
             raise PluginError(f"plugin {self.plugin.name} is {self._state}")
         with self._handling(), on_behalf_of(self.plugin):
             try:
@@ -298,6 +320,15 @@ class Runner:
                     raise
                 what = "tried to exit the process" if isinstance(own, SystemExit) else f"raised {type(own).__name__}"
                 raise PluginError(f"plugin {self.plugin.name} {what} in a call") from exc
+
+    async def _set_up(self) -> None:
+        """Returns when it is set up, or is known not to be, or does not come to it: a caller rings meanwhile."""
+        limit = self.conduct.supervision.hook_timeout
+        if self._state == "stopped":  # its predecessor has its own time limits before
+            limit *= AFTER_ANOTHER
+        if self._state in ("stopped", "starting"):
+            with trio.move_on_after(limit):
+                await self._ready.wait()
 
     @contextmanager
     def _handling(self) -> Iterator[None]:
