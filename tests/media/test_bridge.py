@@ -6,16 +6,17 @@ import asyncio
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
-from vodiabot.errors import MediaError, UsageError
-from vodiabot.media.bridge import MediaEngine, open_media
+from vodiabot.errors import MediaError, SourceError, UsageError
+from vodiabot.media.bridge import FILE_THREADS, MediaEngine, open_media
 from vodiabot.media.bridged import MAX_WAITING_DIGITS, BridgedLeg
 from vodiabot.media.ice import ice_servers_of
-from vodiabot.media.sources import tone
+from vodiabot.media.sources import Louder, tone
 from vodiabot.ports import DtmfReceived, MediaEvent, MediaLeg, MediaPort, MediaUp
 
 from .helpers import PATIENCE, Heard, call, end
@@ -289,3 +290,37 @@ async def test_events_after_trio_has_ended_are_dropped() -> None:
 
     loop._token = EndedTrio()  # type: ignore[assignment]
     loop.to_trio(print, "never")
+
+
+class DeadServer:
+    """A source that waits for somebody who never answers."""
+
+    def __init__(self) -> None:
+        self.opening = threading.Semaphore(0)
+        self.over = threading.Event()
+
+    def open(self, rate: int) -> Any:
+        self.opening.release()
+        assert self.over.wait(PATIENCE)
+        raise SourceError("nobody has answered")
+
+
+async def test_those_who_wait_for_dead_servers_keep_no_file_from_being_played(tmp_path: Path) -> None:
+    dead = DeadServer()
+
+    async def play_it(source: Any) -> None:
+        with pytest.raises(SourceError, match="nobody"):
+            await leg.play(source)
+
+    async with open_media() as engine, trio.open_nursery() as nursery:
+        leg = engine.open("a", Heard())
+        for source in [dead, Louder(dead, -6), [dead, tmp_path / "later.wav"]] * FILE_THREADS:
+            nursery.start_soon(play_it, source)
+        try:
+            for _ in range(FILE_THREADS):
+                assert await trio.to_thread.run_sync(dead.opening.acquire, True, PATIENCE)
+            with trio.fail_after(PATIENCE), pytest.raises(SourceError, match=r"gone\.wav"):
+                await leg.play(tmp_path / "gone.wav")
+        finally:
+            dead.over.set()
+    assert media_threads() == []

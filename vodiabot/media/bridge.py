@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FILE_THREADS = 16
-"""Threads at most that read and write sound files for all calls. A job of theirs takes about a millisecond, but a
-server of the network may keep one waiting for seconds, and that must not starve the other calls."""
+"""Threads at most that read and write sound files for all calls. A job of theirs takes about a millisecond."""
+STREAM_THREADS = 256
+"""Threads at most that read from elsewhere for all calls: a server may keep one waiting for seconds, and one that sends
+live sound, as a radio does, keeps one all the time. That must not starve those who play and record files."""
 GRACE_SECONDS = 10.0
 """What a cancelled or closing piece of audio may take to tidy up; far more than it needs."""
 DEFAULT_CODECS = ("opus", "PCMU", "PCMA")
@@ -91,6 +93,7 @@ class MediaLoopThread:
     def __init__(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self.files = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="vodiabot-files")
+        self.streams = ThreadPoolExecutor(STREAM_THREADS, thread_name_prefix="vodiabot-streams")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._jobs: set[asyncio.Task[None]] = set()
@@ -112,7 +115,8 @@ class MediaLoopThread:
             logger.exception("the media loop died")
         finally:
             self._loop = None
-            self.files.shutdown(wait=True, cancel_futures=True)
+            for threads in (self.files, self.streams):
+                threads.shutdown(wait=True, cancel_futures=True)
             self.to_trio(self._over)
 
     def _over(self) -> None:

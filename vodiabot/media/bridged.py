@@ -44,7 +44,7 @@ class BridgedLeg:
     ) -> None:
         self.label = label
         self._loop, self._on_event, self._on_closed = loop, on_event, on_closed
-        self._leg = Leg(label, options, loop.files, self._tell, pacer)
+        self._leg = Leg(label, options, loop.files, self._tell, pacer, loop.streams)
         self._closed = False
         self._negotiating = 0
         self._held: deque[MediaEvent] = deque()

@@ -66,9 +66,11 @@ class Leg:
         threads: Executor,
         tell: Callable[[MediaEvent], None],
         pacer: Pacer,
+        slow_threads: Executor | None = None,
     ) -> None:
         self.label = label
-        self.sound = Sound(threads, AUDIO_RATES[options.codecs[0]], self._digit, self._stream_failed)
+        rate = AUDIO_RATES[options.codecs[0]]
+        self.sound = Sound(threads, rate, self._digit, self._stream_failed, slow_threads)
         self._pacer = pacer
         self._counted: tuple[MediaStats, Stream | None] = (MediaStats(), None)
         self._events = EventReceiver()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import CallEnded, MediaError, SourceError
 from .audio import FRAME_SECONDS, NOTHING, RAMP_SECONDS, Gate, Samples, Turned, mixed, to_int16
-from .sources import AtRate, Source, is_inline
+from .sources import AtRate, Source, is_inline, is_quick
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -248,10 +248,11 @@ class Player:
 class Mixer:
     """All that a leg plays, summed to one stream of frames. Whoever sends asks it for 20 ms at a time."""
 
-    def __init__(self, readers: Executor, rate: int) -> None:
+    def __init__(self, readers: Executor, rate: int, slow_readers: Executor | None = None) -> None:
+        """`slow_readers`: for sources that may wait for others than the disk; None: the same ones."""
         self.rate = rate
         """Of the codec in use, or expected."""
-        self._readers = readers
+        self._readers, self._slow_readers = readers, slow_readers or readers
         self._players: list[Player] = []
         self._others = Gate()
         """What plays beside the one that plays alone."""
@@ -267,7 +268,8 @@ class Mixer:
             raise CallEnded(reason="the audio is closed")
         if len(self._players) >= MAX_PLAYERS:
             raise MediaError(f"{MAX_PLAYERS} sounds play in this call already")
-        player = Player(source, self._readers, gain=gain, fade_in=fade_in, fade_out=fade_out, alone=alone)
+        readers = self._readers if is_quick(source) else self._slow_readers
+        player = Player(source, readers, gain=gain, fade_in=fade_in, fade_out=fade_out, alone=alone)
         self._players = [*self._players, player]
         try:
             await player.open(self.rate)

@@ -20,7 +20,12 @@ class Sound:
     """A stream's owner, see `stream.StreamOwner`; everything runs on the media loop, and outlives the streams."""
 
     def __init__(
-        self, threads: Executor, rate: int, on_digit: Callable[[str], None], on_failure: Callable[[Exception], None]
+        self,
+        threads: Executor,
+        rate: int,
+        on_digit: Callable[[str], None],
+        on_failure: Callable[[Exception], None],
+        slow_threads: Executor | None = None,
     ) -> None:
         """`rate`: of the codec that is expected. `on_failure`: the stream can't go on."""
         self.may_send = False
@@ -29,7 +34,7 @@ class Sound:
         """The one that it takes part in; kept by that."""
         self.listens_for_digits = False
         """The other side sends them as tones."""
-        self.mixer = Mixer(threads, rate)
+        self.mixer = Mixer(threads, rate, slow_threads)
         self.mixer.pause(True)
         self.stream_failed = on_failure
         self._threads, self._on_digit = threads, on_digit

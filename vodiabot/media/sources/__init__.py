@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import SourceError
-from .base import AtRate, Reader, Source, duration_of, is_inline
+from .base import AtRate, Reader, Source, duration_of, is_inline, is_quick
 from .fed import Feed
 from .files import FileSource, UrlSource, is_url
 from .generated import Tone, signal, silence_for, tone
@@ -30,6 +30,7 @@ __all__ = [
     "as_source",
     "duration_of",
     "is_inline",
+    "is_quick",
     "music_on_hold",
     "playlist",
     "signal",

@@ -29,7 +29,9 @@ class Source(Protocol):
     """Something to play, as often as wanted.
 
     One with an attribute `inline = True` never blocks and is read on the media loop itself; any other in a reader
-    thread, ahead of its time. One with an attribute `duration` (seconds; None: without end) tells how long it is.
+    thread, ahead of its time. One with an attribute `quick = True` waits for nothing but the disk; all others have
+    threads of their own, so that a server that does not answer keeps no file from being read. One with an attribute
+    `duration` (seconds; None: without end) tells how long it is.
     """
 
     def open(self, rate: int) -> Reader:
@@ -39,6 +41,11 @@ class Source(Protocol):
 def is_inline(source: object) -> bool:
     """Whether it is read on the media loop."""
     return bool(getattr(source, "inline", False))
+
+
+def is_quick(source: object) -> bool:
+    """Whether it waits for the disk at most."""
+    return bool(getattr(source, "quick", False)) or is_inline(source)
 
 
 def duration_of(source: object) -> float | None:

@@ -33,6 +33,7 @@ class FileSource:
     """A sound file that FFmpeg reads: WAV (8 to 32 bit, float), MP3, Ogg, FLAC, …"""
 
     path: Path
+    quick = True
 
     def open(self, rate: int) -> Reader:
         # With "file:", a name that looks like a URL or an FFmpeg protocol stays a name.

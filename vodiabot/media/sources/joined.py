@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import SourceError
 from ..audio import Samples, to_int16
-from .base import AtRate, Reader, Source, duration_of, is_inline
+from .base import AtRate, Reader, Source, duration_of, is_inline, is_quick
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ class Playlist:
     def inline(self) -> bool:
         """All of its sources are."""
         return all(map(is_inline, self.sources))
+
+    @property
+    def quick(self) -> bool:
+        """All of its sources are."""
+        return all(map(is_quick, self.sources))
 
     @property
     def duration(self) -> float | None:
@@ -128,6 +133,11 @@ class Louder:
     def inline(self) -> bool:
         """As its source."""
         return is_inline(self.source)
+
+    @property
+    def quick(self) -> bool:
+        """As its source."""
+        return is_quick(self.source)
 
     @property
     def duration(self) -> float | None:
