@@ -16,7 +16,7 @@ from vodiabot import events
 from vodiabot.errors import NotAllowed
 from vodiabot.plugins import LoadedPlugin, PluginHost, hookimpl, load_plugins, outdated, unload
 
-from .kit import as_plugin, config, running, write
+from .kit import as_plugin, config, logged, running, write
 from .test_supervision import publish
 
 
@@ -285,6 +285,66 @@ def test_code_that_was_changed_within_the_same_second_is_new_code(tmp_path: Path
         assert str(after[0].namespace.X) == number
         for plugin in {id(p): p for p in (*before, *after)}.values():
             unload(plugin)
+
+
+# --- one that ignores its cancellation ----------------------------------------------------------------------
+
+
+class DeafHooks:
+    @hookimpl
+    async def bot_started(self) -> None:
+        return
+
+
+class DeafPlugin:
+    """Its background work catches whatever comes, until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = False
+
+    async def background(self) -> None:
+        while not self.let_go:
+            try:
+                await trio.sleep(1)
+            except trio.Cancelled:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(1)
+
+
+async def test_a_plugin_that_ignores_its_cancellation_is_named_and_no_reload_waits_for_it(autojump_clock: Any) -> None:
+    told, (new,) = generations("new")
+    deaf = DeafPlugin()
+    with logged() as lines:
+        async with running(as_plugin(DeafHooks(), name="p"), hook_timeout=5) as host:
+            host.spawn("p", deaf.background)
+            with trio.fail_after(20):
+                await host.replace([new])
+            assert told == ["new up", "new started"]
+            (line,) = lines("error")
+            assert (line["plugin"], line["event"]) == ("p", "a plugin does not end: it ignores that it is cancelled")
+            assert "test_replace.py" in line["where"][0]
+            assert line["where"][0].endswith(" background")
+            deaf.let_go = True
+            await trio.sleep(2)
+            assert not host._former
+    assert len(lines("error")) == 1
+
+
+async def test_one_that_stays_for_its_calls_is_not_taken_for_one(autojump_clock: Any) -> None:
+    told, (old, new) = generations("old", "new")
+    hang_up = trio.Event()
+    with logged() as lines:
+        async with running(old) as host, trio.open_nursery() as nursery:
+            handler = host.handler("p")
+            assert handler is not None
+            nursery.start_soon(lambda: handler(call=hang_up))
+            await trio.sleep(1)
+            await host.replace([new])
+            await trio.sleep(600)
+            hang_up.set()
+            await trio.sleep(600)
+    assert told[-2:] == ["old down", "new down"]
+    assert not lines("error")
 
 
 # --- what has changed --------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from .guard import on_behalf_of, parted
 from .life import Life, Phase
 from .mailbox import Mailbox, Post
 from .model import LoadedPlugin, PluginState, StateName
+from .whereabouts import whereabouts
 
 AFTER_ANOTHER = 4
 """Times `hook_timeout` that the plugin that is replaced (`bot_stopping`, its teardown) and the setup take at most."""
@@ -54,6 +55,8 @@ class Runner:
         self._retired = trio.Event()
         self._let_go = trio.Event()
         self._nursery: trio.Nursery | None = None
+        self._task: trio.lowlevel.Task | None = None
+        self._deaf = trio.CancelScope()
         self._hook_calls = 0
         self._calls = 0
         self._no_calls = trio.Event()
@@ -104,6 +107,7 @@ class Runner:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until `close` or `retire`; cancellation alone does not end it, as each teardown has its time. Started when
         the plugin is set up, or has failed to be, or when its store takes too long and it is not critical."""
+        self._task = trio.lowlevel.current_task()
         with trio.CancelScope(shield=True):
             try:
                 async with trio.open_nursery() as nursery:
@@ -133,6 +137,7 @@ class Runner:
             await self._life.run(self._serve, prepare=self._prepare, before_teardown=self._calls_over)
         finally:
             self._life = None
+            self._deaf.cancel()
             await self._callee.tell_bot("left")
 
     async def _prepare(self) -> None:
@@ -185,8 +190,10 @@ class Runner:
             return
         self._log.info("a plugin that was replaced stays until its calls are over", calls=self._calls)
         self._let_go.set()
+        self._deaf.cancel()
         async with nullcontext() if self._life is None else self._life.last_calls():
             await _first_of(self._no_calls, self._closed)
+        self._expect_the_end()
 
     async def _sit_out(self) -> None:
         """The quarantine. After it comes a life with a fresh mailbox, which begins with `bot_started`."""
@@ -242,6 +249,21 @@ class Runner:
     def _end_life(self) -> None:
         if self._life is not None:
             self._life.end()
+            self._expect_the_end()
+
+    def _expect_the_end(self) -> None:
+        """Of its life, soon. Nobody can stop a task that catches its cancellation; but it can be named, and a reload
+        does not wait for it."""
+        self._deaf.cancel()
+        if self._life is not None and self._nursery is not None:
+            self._deaf = trio.CancelScope()
+            self._nursery.start_soon(self._tell_deaf, self._deaf)
+
+    async def _tell_deaf(self, deaf: trio.CancelScope) -> None:
+        with deaf:
+            await trio.sleep(2 * self.conduct.supervision.hook_timeout)
+            self._log.error("a plugin does not end: it ignores that it is cancelled", where=whereabouts(self.plugin, self._task))
+            self._let_go.set()
 
     # --- events ------------------------------------------------------------------------------------------------------
 
