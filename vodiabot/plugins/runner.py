@@ -262,7 +262,8 @@ class Runner:
     async def _tell_deaf(self, deaf: trio.CancelScope) -> None:
         with deaf:
             await trio.sleep(2 * self.conduct.supervision.hook_timeout)
-            self._log.error("a plugin does not end: it ignores that it is cancelled", where=whereabouts(self.plugin, self._task))
+            where = whereabouts(self.plugin, self._task)
+            self._log.error("a plugin does not end: it ignores that it is cancelled", where=where)
             self._let_go.set()
 
     # --- events ------------------------------------------------------------------------------------------------------
