@@ -221,6 +221,16 @@ async def talking() -> AsyncIterator[Talk]:
         nursery.cancel_scope.cancel()
 
 
+async def test_a_digit_is_not_lost_to_a_gather_that_is_cancelled_at_once(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        talk.press(0.0, "7")
+        await trio.sleep(1)
+        with trio.move_on_after(0) as limit:
+            await talk.call.gather(1)
+        assert limit.cancelled_caught
+        assert await talk.call.gather(1) == "7"
+
+
 async def test_the_first_digit_stops_the_prompt(autojump_clock: MockClock) -> None:
     async with talking() as talk:
         talk.press(4.0, "7")

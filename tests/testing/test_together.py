@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -459,6 +460,22 @@ async def test_a_conference_of_three(dialect: str, tmp_path: Path, autojump_cloc
         assert conference.calls == []
         with pytest.raises(IllegalMove):
             conference.add(second)
+
+
+@BOTH
+@pytest.mark.parametrize("dtmf", [True, False])
+async def test_digits_in_a_bridge(dtmf: bool, dialect: str, tmp_path: Path, autojump_clock: MockClock) -> None:
+    """They are passed on where that is wanted, both ways; what was pressed before was for the bot."""
+    async with scene(dialect, tmp_path, press("12#", 3.0)) as here, here.bot.dial("47") as other:
+        await here.caller.send_dtmf("9")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(later, 2, lambda: here.caller.send_dtmf("45"))
+            nursery.start_soon(partial(here.call.bridge, other, dtmf=dtmf))
+            heard = await here.caller.gather(2, timeout=6.0)
+            [target] = here.at_target
+            assert (heard, await target.gather(9, timeout=1.0)) == (("12", "45") if dtmf else ("", ""))
+            nursery.cancel_scope.cancel()
+        assert await here.call.gather(9, timeout=1.0) == ("" if dtmf else "945")
 
 
 async def test_a_call_that_is_joined_with_others_leaves_the_bridge_that_it_is_in(

@@ -192,13 +192,12 @@ class Call:
             self, to, timeout=timeout, whisper=whisper, accept=accept, accept_timeout=accept_timeout
         )
 
-    async def bridge(self, other: Call) -> None:
+    async def bridge(self, other: Call, *, dtmf: bool = False) -> None:
         """Join two calls at the bot: their other sides hear each other. Returns when one of them has ended, or was
-        joined with others; the other goes on, alone. Cancelling takes them apart.
-
-        Raises CallEnded if one had ended before, IllegalMove if one is not answered yet, MediaError.
-        """
-        await self._desk.bridge(self, other)
+        joined with others; the other goes on, alone. Cancelling takes them apart. `dtmf`: the digits of each are sent
+        to the other, and are heard by nobody else here. Raises CallEnded if one had ended before, IllegalMove if one is
+        not answered yet, MediaError."""
+        await self._desk.bridge(self, other, dtmf)
 
     async def mute(self, on: bool = True) -> None:
         """Send silence in place of what plays, and tell the PBX. Raises CallEnded."""
@@ -320,6 +319,7 @@ class Call:
         )
         prompts = [prompt, *[prompt if retry_prompt is None else retry_prompt] * retries]
         played = [None if one is None else partial(self.play, prompt_of(one)) for one in prompts]
+        await trio.lowlevel.checkpoint()  # before a key is taken, which would be lost if we are cancelled
         keys = Keys(self._leg, *self._late_terminator)
         self.gathered = gathered = await gather(keys, rules, played, flush=flush)
         late = rules.terminators if gathered.reason == "complete" else ""

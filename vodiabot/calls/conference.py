@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import trio
 
-from ..errors import IllegalMove
+from ..errors import CallEnded, IllegalMove
 from ..ports import MediaConference
 from .call import Call
+from .keys import forget
 
 
 class Conference:
@@ -85,7 +87,7 @@ async def open_conference(make: Callable[[], MediaConference]) -> AsyncIterator[
         conference._close()
 
 
-async def bridge(make: Callable[[], MediaConference], one: Call, other: Call) -> None:
+async def bridge(make: Callable[[], MediaConference], one: Call, other: Call, dtmf: bool = False) -> None:
     """Returns when either has ended, or was joined with others; however it ends, they are apart then.
 
     Raises CallEnded if either had ended before, IllegalMove, MediaError.
@@ -95,7 +97,16 @@ async def bridge(make: Callable[[], MediaConference], one: Call, other: Call) ->
     async with open_conference(make) as conference:
         conference.add(one)
         conference.add(other)
-        await _first_of(one.wait_ended, other.wait_ended, conference._lost_one.wait)
+        digits = [partial(_pass_digits, one, other), partial(_pass_digits, other, one)] if dtmf else []
+        await _first_of(one.wait_ended, other.wait_ended, conference._lost_one.wait, *digits)
+
+
+async def _pass_digits(pressed_in: Call, sent_to: Call) -> None:
+    """Until either call is over. One that came before the bridge was for the bot."""
+    forget(pressed_in._leg.digits)
+    with suppress(CallEnded):
+        async for digit in pressed_in.dtmf():
+            await sent_to.send_dtmf(digit)
 
 
 async def either_ended(one: Call, other: Call) -> None:

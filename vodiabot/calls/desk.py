@@ -48,9 +48,9 @@ class Desk:
 
         return Consulting(start)
 
-    async def bridge(self, one: Call, other: Call) -> None:
+    async def bridge(self, one: Call, other: Call, dtmf: bool) -> None:
         """See `Call.bridge`."""
-        await bridge(self.media, one, other)
+        await bridge(self.media, one, other, dtmf)
 
     def conference(self) -> AbstractAsyncContextManager[Conference]:
         """See `Bot.conference`."""

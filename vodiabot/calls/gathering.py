@@ -12,6 +12,7 @@ from typing import Literal
 import trio
 
 from ..errors import UsageError
+from .keys import forget
 from .leg import Leg
 from .race import unless
 
@@ -180,7 +181,6 @@ Prompt = Callable[[], Awaitable[None]]
 
 async def gather(keys: Keys, rules: Rules, prompts: Sequence[Prompt | None], *, flush: bool) -> Gathered:
     """One attempt for each of `prompts`, until there is a valid entry. See `Call.gather`."""
-    await trio.lowlevel.checkpoint()
     for attempts, prompt in enumerate(prompts, 1):
         if flush or attempts > 1:
             keys.forget()
@@ -265,9 +265,7 @@ class Keys:
     def forget(self) -> None:
         """What was pressed so far."""
         self._first = None
-        with suppress(trio.WouldBlock, trio.EndOfChannel):
-            while True:
-                self._leg.digits.receive_nowait()
+        forget(self._leg.digits)
 
     def _counts(self, key: str) -> str | None:
         late, self._late = self._late, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import trio
 
@@ -22,6 +23,13 @@ def parts_of(text: str) -> list[str | float]:
     if wrong is not None or len(capitals) != len(text):
         raise UsageError(f"{wrong or text!r} can't be sent as DTMF: there are 0-9, *, #, A-D, and , or w for a pause")
     return [part if part[0] not in ",W" else PAUSE * len(part) for part in _PARTS.findall(capitals)]
+
+
+def forget(digits: trio.MemoryReceiveChannel[str]) -> None:
+    """Those that came and that nobody took."""
+    with suppress(trio.WouldBlock, trio.EndOfChannel):
+        while True:
+            digits.receive_nowait()
 
 
 class Pressed(AsyncIterator[str]):
