@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,35 @@ async def test_the_bodys_own_exception_stays_as_it_is_and_stops_the_music(autoju
             async with talk.call.playing(LONG):
                 await trio.sleep_forever()
         assert talk.heard == [("long", 1.0), ("long", 1.0)]
+
+
+@pytest.mark.parametrize("error", [CallEnded("in-1"), SourceError("the disk is full"), ZeroDivisionError()], ids=repr)
+async def test_a_recording_that_fails_harms_neither_the_call_nor_what_the_body_raises(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    async def fail(*args: object, **options: object) -> None:
+        raise error
+
+    async with talking() as talk:
+        monkeypatch.setattr(talk.call._leg.media, "record", fail)
+        with pytest.raises(KeyError):
+            await _record_and_fail(talk, tmp_path)
+        with trio.move_on_after(1) as limit:
+            async with talk.call.recording(tmp_path / "r.wav"):
+                await trio.sleep_forever()
+        assert limit.cancelled_caught
+        told = nullcontext() if isinstance(error, CallEnded) else pytest.raises(type(error))
+        with told:
+            async with talk.call.recording(tmp_path / "r.wav") as recording:
+                await talk.call.sleep(1)
+        assert recording.result is None
+        assert talk.call.state == "up"
+
+
+async def _record_and_fail(talk: Talk, folder: Path) -> None:
+    async with talk.call.recording(folder / "r.wav"):
+        await talk.call.sleep(1)
+        raise KeyError
 
 
 async def test_music_ends_with_the_call(autojump_clock: MockClock) -> None:

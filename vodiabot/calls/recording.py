@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
 import trio
 
-from ..errors import SourceError
+from ..errors import CallEnded
 from ..ports import Recording
 from .leg import Leg
+
+log = structlog.get_logger(__name__)
 
 
 class RunningRecording:
@@ -21,7 +24,7 @@ class RunningRecording:
         self.result: Recording | None = None
         """Set when it is over: the body was left, or the call ended before. None if nothing could be recorded."""
         self._stereo = stereo
-        self._error: SourceError | None = None
+        self._error: Exception | None = None
         self._stop = trio.CancelScope()
         self._done = trio.Event()
 
@@ -34,7 +37,10 @@ class RunningRecording:
             if self._stop.cancelled_caught:
                 # What is written goes up to the moment at which it was stopped.
                 self.result = Recording(path=self.path, duration=trio.current_time() - began, stopped_by="stopped")
-        except SourceError as exc:
+        except CallEnded:
+            return  # before it began: nothing was recorded
+        except Exception as exc:  # noqa: BLE001 - raised where the plugin is; here it would take the call down
+            log.warning("a recording failed", call=leg.id, why=str(exc) or repr(exc))
             self._error = exc
         finally:
             self._done.set()
@@ -43,16 +49,20 @@ class RunningRecording:
         self._stop.cancel()
         with trio.CancelScope(shield=True):
             await self._done.wait()
+
+    def _check(self) -> None:
         if self._error is not None:
             raise self._error
 
 
 @asynccontextmanager
 async def record_beside(leg: Leg, path: Path, *, stereo: bool = False) -> AsyncIterator[RunningRecording]:
-    """Starts recording; leaving stops it and waits for the complete file. Raises SourceError when it is left."""
+    """Starts recording; leaving stops it and waits for the complete file. Raises SourceError when it is left, but not
+    in place of what the body raises: that its call has ended, or that it is cancelled."""
     running = RunningRecording(path, stereo)
     leg.spawn(lambda: running._run(leg))
     try:
         yield running
     finally:
         await running._finish()
+    running._check()
