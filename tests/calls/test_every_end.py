@@ -12,11 +12,12 @@ import trio
 from trio.testing import MockClock
 
 from vodiabot.calls import Call
-from vodiabot.errors import CallEnded, ConnectionLost, DialError
+from vodiabot.errors import CallEnded, ConnectionLost, DialError, TransferFailed
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
 from vodiabot.protocol.dialects import Dialect
 from vodiabot.testing.media import VirtualLeg
+from vodiabot.testing.speech import VirtualSpeech
 from vodiabot.testing.wire import End
 
 from .kit import Bench, running
@@ -147,6 +148,31 @@ async def _answered_consult(stage: Stage, call: Call, **options: object) -> Call
     raise AssertionError
 
 
+async def taking_back(stage: Stage, call: Call) -> None:
+    """The target has been let go, the PBX has not answered the resume."""
+    second = await _answered_consult(stage, call)
+    await second.cancel()
+    await call.sleep(1000)
+
+
+async def refused_transfer(stage: Stage, call: Call) -> None:
+    """The caller is being taken back, whatever the PBX did with him meanwhile."""
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def refuse() -> None:
+            await stage.bench.port.wait_for(c.BlindTransfer)
+            stage.deliver(m.Sdp(call_id=call.id, sdp="", code=404, cseq=60))
+
+        with pytest.raises(TransferFailed):
+            await call.transfer("500")
+    await call.sleep(1000)
+
+
+async def parking(stage: Stage, call: Call) -> None:
+    await call.park("5001")
+
+
 async def bridged(stage: Stage, call: Call) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stage.picks_up)
@@ -162,6 +188,31 @@ async def in_conference(stage: Stage, call: Call) -> None:
 
 async def playing(stage: Stage, call: Call) -> None:
     await call.play(LONG)
+
+
+async def playing_beside(stage: Stage, call: Call) -> None:
+    async with call.playing(LONG):
+        await call.sleep(1000)
+
+
+async def saying(stage: Stage, call: Call) -> None:
+    call.speech = VirtualSpeech()
+    await call.say("la " * 2000)
+
+
+async def talking(stage: Stage, call: Call) -> None:
+    async with call.audio() as audio:
+        async for _frame in audio:
+            await audio.send(bytes(640))
+
+
+async def muted(stage: Stage, call: Call) -> None:
+    await call.mute()
+    await call.play(LONG)
+
+
+async def gathering_with_a_prompt(stage: Stage, call: Call) -> None:
+    await call.gather(4, prompt=LONG, retries=2)
 
 
 async def recording(stage: Stage, call: Call) -> None:
@@ -237,10 +288,18 @@ INCOMING: dict[Step, str] = {
     consult_asks: "held up",
     consulted: "held up",
     consulted_within: "held up",
+    taking_back: "resuming",
+    refused_transfer: "up",
+    parking: "transferring",
     joining: "joining joining",
     bridged: "up up",
     in_conference: "up",
     playing: "up",
+    playing_beside: "up",
+    saying: "up",
+    talking: "up",
+    muted: "up",
+    gathering_with_a_prompt: "up",
     recording: "up",
     recording_beside: "up",
     gathering: "up",
@@ -252,7 +311,9 @@ INCOMING: dict[Step, str] = {
 
 TELL_THE_HANDLER = {
     resuming,
+    taking_back,
     transferring,
+    parking,
     consult_rings,
     consult_whispers,
     consult_asks,
@@ -475,4 +536,4 @@ async def test_the_bot_is_cancelled(step: Step, tmp_path: Path, autojump_clock: 
         await trio.sleep(0.5)
         calls = stage.calls
     assert [call.reason for call in calls] == ["shutdown"] * len(calls)
-    assert len(bench.ended()) == len(calls)
+    assert len(bench.ended()) == len(bench.media.legs)
