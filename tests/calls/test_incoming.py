@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -12,9 +14,10 @@ import trio.lowlevel
 from trio.testing import MockClock
 
 from vodiabot.calls import Call
-from vodiabot.errors import CallEnded
+from vodiabot.errors import CallEnded, IllegalMove
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
+from vodiabot.sources import Tone
 
 from .kit import Bench, running
 
@@ -333,3 +336,33 @@ async def test_a_mistake_in_one_call_ends_it_and_no_other(
         assert [event.call_id for event in bench.ended()] == ["in-1"]
         assert bench.port.of(c.HangUp) == [c.HangUp(call_id="in-1", caller=False)]
         assert [call.id for call in bench.switchboard.calls] == ["in-2"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda call: call.play(Tone(440, 1)),
+        lambda call: call.send_dtmf("1"),
+        lambda call: call.gather(max_digits=1),
+    ],
+    ids=["play", "send_dtmf", "gather"],
+)
+async def test_a_caller_who_was_not_answered_hears_nothing_and_the_plugin_is_told(
+    autojump_clock: MockClock, use: Callable[[Call], Awaitable[Any]]
+) -> None:
+    """It would wait until the caller gives up."""
+    told: list[Exception] = []
+
+    async def handler(call: Call) -> None:
+        try:
+            await use(call)
+        except IllegalMove as exc:
+            told.append(exc)
+        await call.hangup()
+
+    async with running() as bench:
+        bench.on_call(handler)
+        bench.invite()
+        await bench.port.wait_for(c.RefuseCall)
+        assert trio.current_time() < 1
+    assert "answer()" in str(told[0])

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import trio
 
-from ..errors import CallEnded, SpeechUnavailable
+from ..errors import CallEnded, IllegalMove, SpeechUnavailable
 from ..ports import MediaStats, Recording, SpeechPort
 from ..protocol import steps
+from ..protocol.dialog import State
 from .audio import CallAudio, open_audio
 from .gathering import LATE_TERMINATOR, Allowed, Gathered, Keys, gather, rules_of
 from .keys import Pressed, parts_of
@@ -220,9 +221,9 @@ class Call:
         `gain` in dB. `fade_in` at the beginning, and `fade_out` when it is cancelled, in seconds.
         `loop`: over and over, until it is cancelled or the call ends.
 
-        Raises CallEnded, SourceError; for a Text what `say` raises.
+        Raises CallEnded, SourceError; IllegalMove if an incoming call is not answered; for a Text what `say` raises.
         """
-        self._leg.may()
+        self._may_be_heard()
         how = HowToPlay(gain, fade_in, fade_out, loop)
         await self._while_up(lambda: play_all(self._leg, source, how, self.say))
 
@@ -231,8 +232,10 @@ class Call:
         self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, loop: bool = True
     ) -> AsyncIterator[None]:
         """Play beside what else happens, over and over: music while the caller waits. Leaving stops it. What `play`
-        takes. Raises SourceError when it is left, if it could not be played; CallEnded if the call has ended before."""
+        takes. Raises SourceError when it is left, if it could not be played; CallEnded if the call has ended before,
+        IllegalMove if it comes in and is not answered."""
         self._check_up()
+        self._may_be_heard()
         play = partial(self.play, source, gain=gain, fade_in=fade_in, fade_out=fade_out, loop=loop)
         async with play_beside(self._leg, play):
             yield
@@ -254,10 +257,10 @@ class Call:
         `language` ("de", "en-gb") over those of `[speech]`, `gain` in dB. See docs/speech.md.
 
         Raises SpeechUnavailable where no provider is installed, or it has no such voice or language; SpeechFailed;
-        CallEnded.
+        CallEnded; IllegalMove if an incoming call is not answered.
         """
         self._check_up()
-        self._leg.may()
+        self._may_be_heard()
         if (speech := self.speech) is None:
             raise SpeechUnavailable("this call has nothing to speak a text with")
         play = partial(self._leg.media.play, gain=gain)
@@ -265,8 +268,9 @@ class Call:
 
     async def send_dtmf(self, digits: str) -> None:
         """Send digits (`0-9*#A-D`; each `,` or `w` waits half a second); returns when the last one has been sent.
-        Raises UsageError for anything else, before anything is sent; CallEnded."""
-        self._leg.may()
+        Raises UsageError for anything else, before anything is sent; CallEnded; IllegalMove if an incoming call is not
+        answered."""
+        self._may_be_heard()
         for part in parts_of(digits):
             if isinstance(part, float):
                 await self.sleep(part)
@@ -308,7 +312,7 @@ class Call:
         Raises CallEnded, UsageError for rules that make no sense, and what `play` raises for the prompt.
         """
         self._check_up()
-        self._leg.may()
+        self._may_be_heard()
         rules = rules_of(
             max_digits,
             timeout,
@@ -372,6 +376,12 @@ class Call:
     def _check_up(self) -> None:
         if self._leg.ended is not None:
             raise self._leg.gone()
+
+    def _may_be_heard(self) -> None:
+        """Who plays to a caller before anybody has begun to answer has forgotten to, and would wait for ever."""
+        self._leg.may()
+        if self._leg.dialog.state is State.OFFERED:
+            raise IllegalMove("nothing of ours is heard before the call is answered: `await call.answer()` first")
 
     async def _while_up(self, work: Callable[[], Awaitable[T]]) -> T:
         self._check_up()
