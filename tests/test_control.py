@@ -24,10 +24,17 @@ async def broken() -> None:
     raise RuntimeError("oops")
 
 
+async def unspeakable() -> str:
+    return "half a \udcff"
+
+
+ANSWERS = {"status": status, "broken": broken, "unspeakable": unspeakable}
+
+
 @asynccontextmanager
 async def serving(state_dir: Path) -> AsyncIterator[bool]:
     async with trio.open_nursery() as nursery:
-        yield await nursery.start(serve_control, state_dir, {"status": status, "broken": broken})
+        yield await nursery.start(serve_control, state_dir, ANSWERS)
         nursery.cancel_scope.cancel()
 
 
@@ -50,10 +57,14 @@ async def test_what_can_not_be_done_is_said(tmp_path: Path) -> None:
             await ask(tmp_path, "stautus")
         with pytest.raises(UsageError, match="RuntimeError: oops"):
             await ask(tmp_path, "broken")
+        with pytest.raises(UsageError, match="UnicodeEncodeError"):
+            await ask(tmp_path, "unspeakable")
         assert await ask(tmp_path, "status") == {"up": True}, "and it goes on"
 
 
-@pytest.mark.parametrize("nonsense", [b"what\n", b"[1]\n", b'{"request": ["a"]}\n', b"{}\n", b"\xff\n"])
+@pytest.mark.parametrize(
+    "nonsense", [b"what\n", b"[1]\n", b'{"request": ["a"]}\n', b"{}\n", b"\xff\n", b"[" * 100_000 + b"\n"]
+)
 async def test_nonsense_is_refused(tmp_path: Path, nonsense: bytes) -> None:
     async with serving(tmp_path):
         stream = await trio.open_unix_socket(tmp_path / SOCKET)

@@ -114,26 +114,32 @@ async def _converse(answers: Mapping[str, Answer], stream: trio.SocketStream) ->
     try:
         async with stream, aclosing(_lines(stream)) as lines:
             async for line in lines:
-                await stream.send_all(msgspec.json.encode(await _answer(answers, line)) + b"\n")
+                await stream.send_all(await _answer(answers, line) + b"\n")
     except (trio.BrokenResourceError, UsageError) as exc:
         log.debug("a client of the control socket is gone", why=str(exc))
 
 
-async def _answer(answers: Mapping[str, Answer], line: bytes) -> dict[str, Any]:
+async def _answer(answers: Mapping[str, Answer], line: bytes) -> bytes:
+    try:
+        return msgspec.json.encode({"ok": True, "result": await _result(answers, line)})
+    except UsageError as exc:
+        return msgspec.json.encode({"ok": False, "error": str(exc)})
+    except Exception as exc:  # a mistake of ours must not end the bot; it is told whole
+        log.exception("a request over the control socket failed", request=line[:100].decode(errors="replace"))
+        told = f"{type(exc).__name__}: {exc}".encode(errors="backslashreplace").decode()
+        return msgspec.json.encode({"ok": False, "error": told})
+
+
+async def _result(answers: Mapping[str, Answer], line: bytes) -> Any:
+    """Plain data, as a rule. Raises UsageError for what is no request."""
     try:
         asked = msgspec.json.decode(line)
         answer, arguments = answers.get(asked["request"]), asked.get("arguments", {})
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        return {"ok": False, "error": 'a request is {"request": NAME}'}
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError, AttributeError):
+        raise UsageError('a request is {"request": NAME}') from None
     if answer is None:
-        return {"ok": False, "error": f"there is no such request; there are {', '.join(answers)}"}
-    try:
-        return {"ok": True, "result": await answer(**arguments)}
-    except UsageError as exc:
-        return {"ok": False, "error": str(exc)}
-    except Exception as exc:  # a mistake of ours must not end the bot; it is told whole
-        log.exception("a request over the control socket failed", request=asked["request"])
-        return {"ok": False, "error": f"{type(exc).__name__}: {exc}"}
+        raise UsageError(f"there is no such request; there are {', '.join(answers)}")
+    return await answer(**arguments)
 
 
 async def _lines(stream: trio.SocketStream) -> AsyncGenerator[bytes, None]:

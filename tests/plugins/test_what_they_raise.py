@@ -50,6 +50,13 @@ async def raises_asyncios() -> None:
     raise asyncio.CancelledError
 
 
+class MuteError(Exception):
+    """A library's, which forgot what it says."""
+
+    def __str__(self) -> str:
+        raise AttributeError("message")
+
+
 ODD = [raises_odd, raises_asyncios, raises_an_old_cancellation]
 
 
@@ -130,3 +137,25 @@ async def test_a_hook_that_fails_as_the_host_ends_harms_nothing(autojump_clock: 
         await nursery.start(host.run)
         await publish(host, "1")
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("exc", "reason"),
+    [
+        (MuteError(), "its setup failed: MuteError"),
+        (ValueError("half a \udcff"), "its setup failed: ValueError: half a \\udcff"),
+        (ExceptionGroup("two", [MuteError()]), "its setup failed: ExceptionGroup: two (1 sub-exception)"),
+    ],
+)
+async def test_a_reason_that_can_t_be_told_is_none(exc: Exception, reason: str, autojump_clock: Any) -> None:
+    class FailingSetup(GoodPlugin):
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncIterator[None]:
+            raise exc
+            yield
+
+    good = GoodPlugin()
+    async with running(FailingSetup(), good) as host:
+        assert [state.reason for state in host.states()] == [reason, ""]
+        await publish(host, "1")
+    assert good.heard == ["1"]

@@ -109,9 +109,9 @@ def _translated(exc: BaseException, file: str, within: Path | None) -> ImportFai
 
 
 def in_a_line(exc: BaseException) -> str:
-    """Its type and what it says, if it can say it."""
+    """Its type and what it says, if it can say it, as text that can be written anywhere."""
     try:
-        told = " ".join(str(exc).split())
+        told = " ".join(str(exc).encode(errors="backslashreplace").decode().split())
     except Exception:  # noqa: BLE001 - the exception is the plugin's, and so is how it is written
         told = ""
     return f"{type(exc).__name__}: {told}" if told else type(exc).__name__

@@ -15,6 +15,7 @@ from ..errors import NotAllowed, PluginError
 from .callee import Callee
 from .conduct import Conduct, Supervision
 from .guard import on_behalf_of, parted
+from .importing import in_a_line
 from .life import Life, Phase
 from .mailbox import Mailbox, Post
 from .model import LoadedPlugin, PluginState, StateName
@@ -385,4 +386,4 @@ async def _first_of(*events: trio.Event) -> None:
 
 
 def _in_words(exc: BaseException | None) -> str:
-    return "it took too long" if exc is None else f"{type(exc).__name__}: {exc}".removesuffix(": ")
+    return "it took too long" if exc is None else in_a_line(exc)
