@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from functools import partial
 from typing import Any
 
@@ -27,13 +27,11 @@ from .plugins import LoadedPlugin, PluginHost, Watchdog, choose_route, current_p
 from .ports import MediaPort, SpeechPort
 from .protocol import commands
 from .protocol import messages as m
+from .readers import Readers
 from .servers import Servers
 from .session import Session
 from .snapshot import snapshot_of, status_of
 from .speech import speech_of
-
-EVENT_BUFFER = 1000
-"""Events that wait for one reader of `bot.events()`; then the oldest goes."""
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +104,7 @@ class Bot(OwnThings):
         self._open_media = media
         self._make_session = make_session
         self._leader: Line | None = None
-        self._listeners: set[trio.MemorySendChannel[Event]] = set()
+        self._readers = Readers()
         self._nursery: trio.Nursery | None = None
         self._leave = trio.Event()
         self._leave_now = trio.Event()
@@ -280,17 +278,9 @@ class Bot(OwnThings):
         line = self._line(None)
         await line.session.send(commands.SendChat(src=line.user, dest=to, message=text))
 
-    @asynccontextmanager
-    async def events(self) -> AsyncIterator[trio.MemoryReceiveChannel[Event]]:
+    def events(self) -> AbstractAsyncContextManager[trio.MemoryReceiveChannel[Event]]:
         """`async with bot.events() as stream: async for event in stream: …`. A reader that is late loses the oldest."""
-        put, take = trio.open_memory_channel[Event](EVENT_BUFFER)
-        self._listeners.add(put)
-        try:
-            yield take
-        finally:
-            self._listeners.discard(put)
-            put.close()
-            take.close()
+        return self._readers.stream()
 
     def spawn(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Run a plugin's own background work until the bot leaves; its exception is logged and harms nobody."""
@@ -336,7 +326,7 @@ class Bot(OwnThings):
 
     def publish_frame(self, extension: str, text: str) -> None:
         """A frame, as it came."""
-        if self.host.wants("frame_received") or self._listeners:
+        if self.host.wants("frame_received") or self._readers:
             self._publish(ev.FrameReceived(at=self.wall(), extension=extension, text=text))
 
     def heard(self, line: Line, message: m.Message) -> None:
@@ -365,14 +355,7 @@ class Bot(OwnThings):
             objects["domain_call"] = DomainCall(event.call, self.control)
         self.metrics.heard(event, objects.get("call"))
         self.host.publish_event(event, **objects)
-        self._tell_listeners(event)
-
-    def _tell_listeners(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener.send_nowait(event)
-            except trio.WouldBlock:
-                log.warning("a reader of bot.events() is late, an event was lost", event_kind=type(event).__name__)
+        self._readers.tell(event)
 
     def _check_dial(self, to: str) -> None:
         self.guard.check(to, trio.current_time())
