@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.server
+import socket
+import struct
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from vodiabot.media.sources import (
     Reader,
     as_source,
     duration_of,
+    files,
     is_inline,
     music_on_hold,
     playlist,
@@ -97,6 +101,47 @@ def test_what_is_not_there_is_named_without_its_secrets(server: Server) -> None:
 def test_a_server_that_is_away_is_an_error_at_once() -> None:
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:1/"):
         as_source("http://127.0.0.1:1/x.wav").open(8000)
+
+
+@contextmanager
+def answering(*pieces: bytes, over: threading.Event) -> Iterator[str]:
+    """An address at which these come at once, and then nothing until it is over."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(4096)
+                for piece in pieces:
+                    client.sendall(piece)
+                over.wait(30)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield f"http://anna:secret@127.0.0.1:{listener.getsockname()[1]}/live"
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_server_that_falls_silent_is_told_plainly(begun: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "URL_SECONDS", 0.3)
+    ulaw = b".snd" + struct.pack(">5I", 24, 0xFFFFFFFF, 1, 8000, 1) + bytes(range(256)) * 500
+    pieces = [b"HTTP/1.1 200 OK\r\nContent-Type: audio/basic\r\n\r\n", ulaw] if begun else []
+    heard: list[int] = []
+
+    def hear(url: str) -> None:
+        reader = as_source(url).open(8000)
+        while (block := reader.read()) is not None:
+            heard.append(len(block))
+
+    with answering(*pieces, over=threading.Event()) as url:
+        with pytest.raises(SourceError, match=r"127\.0\.0\.1:\d+/live: can't be played: nothing has come") as told:
+            hear(url)
+        assert "secret" not in str(told.value)
+    assert (sum(heard) > 100_000) == begun
 
 
 def test_a_stream_leads_to_no_file_here(server: Server, tmp_path: Path) -> None:

@@ -19,8 +19,13 @@ from .base import Reader
 URL_SECONDS = 5.0
 """For a server to answer, and for each further piece of its stream."""
 _URL = re.compile(r"https?://", re.IGNORECASE)
-_NETWORK = {"protocol_whitelist": "http,https,tcp,tls,crypto"}
-"""What a stream may lead to: a playlist from the network must not open files here."""
+_NETWORK = {
+    "protocol_whitelist": "http,https,tcp,tls,crypto",
+    "analyzeduration": "500000",
+}
+"""What a stream may lead to: a playlist from the network must not open files here. And the microseconds of it that are
+looked at before it is heard: by default so many that a radio that sends no faster than it plays begins a second late.
+"""
 
 
 def is_url(text: str) -> bool:
@@ -88,6 +93,8 @@ class AvReader:
 
     def _unreadable(self, exc: Exception) -> SourceError:
         why = getattr(exc, "strerror", None) or str(exc)
+        if isinstance(exc, av.ExitError):  # how FFmpeg says that it was interrupted, by the time limit
+            why = f"nothing has come for {URL_SECONDS:g} s"
         return SourceError(f"{self._shown}: can't be played: {why}")
 
 
