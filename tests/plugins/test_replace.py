@@ -330,6 +330,31 @@ async def test_a_plugin_that_ignores_its_cancellation_is_named_and_no_reload_wai
     assert len(lines("error")) == 1
 
 
+async def test_a_hook_that_ignores_its_time_limit_is_a_quarantine(autojump_clock: Any) -> None:
+    """Calls go to the fallback then, and status and metrics show it: it hears nothing as it is."""
+
+    class DeafHook(DeafPlugin):
+        @hookimpl
+        async def call_ended(self, event: events.CallEnded) -> None:
+            await self.background()
+
+    deaf, told = DeafHook(), []
+    good = as_plugin(Generation("good", told), name="good")
+    with logged() as lines:
+        async with running(as_plugin(deaf, name="deaf"), good, hook_timeout=5) as host:
+            await publish(host, "1")
+            await trio.sleep(11)
+            await publish(host, "2")
+            state = host.states()[0]
+            assert (state.state, state.reason) == ("quarantined", "a hook ignores that it is cancelled")
+            await trio.sleep(15)
+            assert [line["where"][0].split()[-1] for line in lines("error") if "where" in line] == ["background"]
+            deaf.let_go = True
+            await trio.sleep(60)
+            assert host.states()[0].state == "running"
+    assert told == ["good up", "good heard 1", "good heard 2", "good down"]
+
+
 async def test_one_that_stays_for_its_calls_is_not_taken_for_one(autojump_clock: Any) -> None:
     told, (old, new) = generations("old", "new")
     hang_up = trio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -59,6 +60,8 @@ class Runner:
         self._task: trio.lowlevel.Task | None = None
         self._deaf = trio.CancelScope()
         self._hook_calls = 0
+        self._hook_ends_by = math.inf
+        """Unless it catches its cancellation; looked at with each event that comes, so it costs no timer."""
         self._calls = 0
         self._no_calls = trio.Event()
         self._no_calls.set()
@@ -271,6 +274,8 @@ class Runner:
 
     def post(self, post: Post) -> None:
         """Never blocks. A plugin that has no room for an event that must not be lost goes into quarantine."""
+        if self._hook_ends_by < math.inf and trio.current_time() > self._hook_ends_by:
+            self.quarantine("a hook ignores that it is cancelled")
         if not self.healthy:
             post.settle()
             return
@@ -306,6 +311,7 @@ class Runner:
 
     async def _deliver(self, post: Post) -> None:
         self._hook_calls += 1
+        self._hook_ends_by = trio.current_time() + 2 * self.conduct.supervision.hook_timeout
         if post.started is not None:
             post.started.set()
         event = post.arguments.get("event", post.arguments.get("frame"))
@@ -319,6 +325,7 @@ class Runner:
                 call=getattr(event, "call_id", ""),
             )
         finally:
+            self._hook_ends_by = math.inf
             post.settle()
 
     # --- calls and background work -----------------------------------------------------------------------------------
