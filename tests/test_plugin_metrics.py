@@ -45,6 +45,15 @@ def test_with_other_labels_or_of_another_kind_it_begins_anew() -> None:
     assert registry.get_sample_value("vodiabot_plugin_a_b_orders") == 7
 
 
+def test_one_that_can_t_begin_anew_goes_on_as_it_was() -> None:
+    mine, registry = metrics()
+    orders = mine.counter("orders", "doc")
+    with pytest.raises(UsageError):
+        mine.histogram("orders", "doc", buckets=(2, 1))
+    orders.inc()
+    assert registry.get_sample_value("vodiabot_plugin_a_b_orders_total") == 1
+
+
 def test_label_values_are_bounded() -> None:
     mine, registry = metrics()
     calls = mine.counter("calls", "doc", labels=("caller",))

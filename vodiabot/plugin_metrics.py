@@ -60,6 +60,8 @@ class PluginMetrics:
         try:
             metric = kind(self._prefix + name, _text(doc), labels, registry=self._registry, **more)
         except ValueError as exc:
+            if old is not None:  # it goes on counting where it can be seen
+                self._registry.register(old.metric)
             raise UsageError(f"metric {name!r} of plugin {self._plugin}: {exc}") from exc
         self._made[name] = PluginMetric(metric, labels, shape)
         return self._made[name]
