@@ -158,7 +158,9 @@ def test_a_feed_is_heard_in_the_next_tick() -> None:
 class Bad:
     """A plugin's source that raises while it plays."""
 
-    inline = True
+    def __init__(self, failure: BaseException, *, inline: bool = True) -> None:
+        self.failure = failure
+        self.inline = inline
 
     def open(self, rate: int) -> Bad:
         self.rate, self.left = rate, 3
@@ -167,20 +169,25 @@ class Bad:
     def read(self) -> Samples:
         self.left -= 1
         if self.left < 0:
-            raise ZeroDivisionError("plugin")
+            raise self.failure
         return np.ones(N, np.int16)
 
     def close(self) -> None:
         return
 
 
-def test_a_source_that_raises_harms_only_its_own_play() -> None:
+@pytest.mark.parametrize("inline", [True, False], ids=["inline", "in a reader"])
+@pytest.mark.parametrize("failure", [ZeroDivisionError("plugin"), SystemExit(1), asyncio.CancelledError()], ids=repr)
+def test_a_source_that_raises_harms_only_its_own_play(failure: BaseException, inline: bool) -> None:
     async def body(mixer: Mixer) -> None:
-        other = await begun(mixer, tone(500, 1.0))
-        bad = await begun(mixer, Bad())
-        ticks(mixer, 10)
-        with pytest.raises(SourceError, match="plugin"):
-            await asyncio.wait_for(bad, 5)
+        other = await begun(mixer, tone(500, 60.0))
+        bad = await begun(mixer, Bad(failure, inline=inline))
+        async with asyncio.timeout(5):
+            while not bad.done():
+                ticks(mixer, 1)
+                await asyncio.sleep(0.001)
+        with pytest.raises(SourceError, match="plugin" if isinstance(failure, Exception) else type(failure).__name__):
+            await bad
         assert np.abs(ticks(mixer, 2)).max() > 1000
         mixer.end()
         with pytest.raises(CallEnded):

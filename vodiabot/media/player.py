@@ -196,8 +196,8 @@ class Player:
                 if block is None or not len(block):
                     return
                 self._buffer = np.concatenate((self._buffer, block)) if len(self._buffer) else block
-        except Exception as exc:  # noqa: BLE001 (a plugin's source may raise anything; `run` raises it again)
-            self._failed, self._eof = exc, True
+        except BaseException as exc:  # noqa: BLE001 (as in `_read`)
+            self._failed, self._eof = _as_exception(exc), True
 
     def _shaped(self, out: Samples) -> Samples:
         """Louder or softer, fading in or out."""
@@ -225,10 +225,11 @@ class Player:
                     blocks.append(block)
                     if not len(block):  # nothing yet
                         break
-            except Exception as exc:
+            except BaseException as exc:  # noqa: BLE001 (sys.exit() in a plugin's source would end all calls)
+                failure = _as_exception(exc)
                 if not blocks:
-                    raise
-                self._late_failure = exc
+                    raise failure  # noqa: B904 (it may be the same)
+                self._late_failure = failure
         return np.concatenate(blocks) if blocks else None
 
     def _opened(self) -> AtRate:
@@ -241,8 +242,12 @@ class Player:
             if self._reader is not None:
                 try:
                     self._reader.close()
-                except Exception:
+                except BaseException:
                     logger.exception("a source that was played can't be closed")
+
+
+def _as_exception(exc: BaseException) -> Exception:
+    return exc if isinstance(exc, Exception) else SourceError(f"can't be played: it raised {type(exc).__name__}")
 
 
 class Mixer:
