@@ -338,6 +338,22 @@ async def test_a_mistake_in_one_call_ends_it_and_no_other(
         assert [call.id for call in bench.switchboard.calls] == ["in-2"]
 
 
+async def test_a_handler_that_ends_with_its_call_while_the_bot_leaves_harms_nobody(autojump_clock: MockClock) -> None:
+    """As by the second Ctrl-C: what watches over it is cancelled at the same moment, and the two came in one group."""
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        with trio.CancelScope(shield=True):
+            await call.wait_ended()
+        raise CallEnded(reason="shutdown")
+
+    async with running() as bench:
+        bench.on_call(handler)
+        await bench.connect(bench.invite())
+        await trio.sleep(1)
+    assert [e.reason for e in bench.ended()] == ["shutdown"]
+
+
 @pytest.mark.parametrize(
     "use",
     [

@@ -66,16 +66,18 @@ async def run_handler(leg: Leg, call: Call, route: Route, *, wrap_up: float) -> 
 
 async def _guarded(leg: Leg, call: Call, handler: Handler, plugin: str, wrap_up: float) -> bool:
     """True if the handler failed."""
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_after, leg, wrap_up, nursery.cancel_scope, plugin)
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_after, leg, wrap_up, nursery.cancel_scope, plugin)
+        try:
             await handler(call=call)
-            nursery.cancel_scope.cancel()
-    except Exception as exc:
-        if not _is_normal_end(exc, leg):
-            log.error("the handler of a call failed", plugin=plugin, call=call.id, exc_info=_peeled(exc))
-            return True
-    return False
+        except Exception as exc:  # noqa: BLE001 - judged below: out here a cancellation would come in one group with it
+            failure = exc
+        nursery.cancel_scope.cancel()
+    if failure is None or _is_normal_end(failure, leg):
+        return False
+    log.error("the handler of a call failed", plugin=plugin, call=call.id, exc_info=failure)
+    return True
 
 
 async def _cancel_after(leg: Leg, wrap_up: float, scope: trio.CancelScope, plugin: str) -> None:
@@ -90,13 +92,6 @@ def _is_normal_end(exc: BaseException, leg: Leg) -> bool:
     if isinstance(exc, BaseExceptionGroup):
         return all(_is_normal_end(e, leg) for e in exc.exceptions)
     return isinstance(exc, CallEnded) and (leg.ended is not None or exc.call_id in ("", leg.id))
-
-
-def _peeled(exc: BaseException) -> BaseException:
-    """Our own nursery's group around the handler's one exception says nothing."""
-    if isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
-        return exc.exceptions[0]
-    return exc
 
 
 async def _end(leg: Leg, call: Call, fallback: str, *, failed: bool) -> None:
