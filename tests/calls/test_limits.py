@@ -53,6 +53,22 @@ def test_dials_of_the_last_minute_count() -> None:
     limited.check("3", 60.0)
 
 
+@pytest.mark.parametrize(
+    ("allow", "to", "told"),
+    [
+        (("@domain",), "700", "'700' is no account of this domain.*allow it with .limits. dial_allow = "),
+        (("@domain",), "700;x=1", "is not in .limits. dial_allow"),  # no pattern would allow this
+        (("@domain", "6??"), "700", "is not in .limits. dial_allow"),
+        (("6??",), "700", "is not in .limits. dial_allow"),
+    ],
+)
+def test_the_refusal_tells_what_to_do_where_the_author_has_written_no_limits(
+    allow: tuple[str, ...], to: str, told: str
+) -> None:
+    with pytest.raises(NotAllowed, match=told):
+        guard(*allow).check(to, 0.0)
+
+
 def test_a_refused_dial_does_not_count() -> None:
     limited = guard("5??", per_minute=1)
     for _ in range(5):

@@ -73,13 +73,22 @@ class DialGuard:
         """Count one dial to `to` at `now` (seconds, monotonic). Raises NotAllowed; a refused one is not counted."""
         if not self.allows(to):
             self.refused["dial_allow"] += 1
-            raise NotAllowed(f"{to!r} is not in [limits] dial_allow")
+            raise NotAllowed(self._refusal(to))
         while self._recent and self._recent[0] <= now - WINDOW:
             self._recent.popleft()
         if len(self._recent) >= self._per_minute:
             self.refused["dials_per_minute"] += 1
             raise UsedUp(f"[limits] dials_per_minute = {self._per_minute} are used up")
         self._recent.append(now)
+
+    def _refusal(self, to: str) -> str:
+        """For an author whose bot.toml may have no [limits] at all: the default is no word of his."""
+        if not self._domain_allowed or self._patterns or self._number_in(to.strip()) is None:
+            return f"{to!r} is not in [limits] dial_allow"
+        return (
+            f"{to!r} is no account of this domain, and those alone may be dialled unless bot.toml names others: "
+            f'allow it with [limits] dial_allow = ["@domain", "5??", ...]'
+        )
 
     def allows(self, to: str) -> bool:
         """Whether a pattern fits, regardless of how many dials there were."""
