@@ -201,6 +201,10 @@ class PluginBots:
         self._all.add(bot)
         return bot
 
+    def of(self, plugin: str) -> PluginBot | None:
+        """A plugin's, if it is loaded."""
+        return self._bots.get(plugin)
+
     def configured(self) -> None:
         """The engine has another configuration: so have they."""
         for bot in self._all:

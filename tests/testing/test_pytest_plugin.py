@@ -288,3 +288,98 @@ def test_tests_that_do_not_use_it_are_left_alone(project: pytest.Pytester) -> No
             pass
     """
     run(project, test, "-o", "trio_mode=true").assert_outcomes(passed=2)
+
+
+def test_a_blind_transfer_can_be_refused_and_the_caller_is_still_there(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        menu="""
+        from vodiabot import Call, TransferFailed, hookimpl
+
+        @hookimpl
+        async def answer_call(call: Call) -> None:
+            await call.answer()
+            try:
+                await call.transfer("500")
+            except TransferFailed as exc:
+                await call.say(f"Refused with {exc.code}.")
+                await call.hangup()
+        """
+    )
+    test = """
+        async def test_refused(pbx, bot):
+            sales = await pbx.phone("500", refuses_transfer=True)
+            caller = await pbx.call(name="Ada")
+            await caller.hears("Refused with 603.")
+            await caller.is_hung_up()
+            assert bot.did == [
+                "answers 0711123456",
+                "transfers 0711123456 to 500",
+                "says 'Refused with 603.' to 0711123456",
+                "hangs up on 0711123456",
+            ]
+            assert "the PBX refuses the transfer of 0711123456 with 603" in str(bot.story)
+            await caller.calls("500", answered=False)   # in all else it is a phone
+            await sales.rings()
+
+        async def test_taken(pbx, bot):
+            await pbx.phone("500", busy=True)
+            caller = await pbx.call()
+            await caller.is_hung_up()                   # the PBX's matter: the bot is not told
+            assert bot.did == ["answers 0711123456", "transfers 0711123456 to 500"]
+
+        async def test_no_longer_refused(pbx, bot):
+            await pbx.phone("500", refuses_transfer=True)
+            sales = await pbx.phone("500")
+            caller = await pbx.call()
+            await sales.answers()
+            await caller.is_connected_to("500")
+    """
+    run(project, test, "-p", "no:randomly").assert_outcomes(passed=3)
+
+
+def test_who_picks_up_by_himself_is_in_the_story(project: pytest.Pytester) -> None:
+    test = """
+        async def test_menu(pbx, bot):
+            await pbx.phone("500", "Bob", answers_after=3)
+            caller = await pbx.call()
+            await caller.presses("1")
+            await caller.is_connected_to("500")
+            answers = next(one for one in bot.story.happenings if one.text == "Bob (500) answers")
+            called = next(one for one in bot.story.happenings if one.text.startswith("Bob (500) is called"))
+            assert answers.at - called.at == 3
+    """
+    run(project, test).assert_outcomes(passed=1)
+
+
+COUNTER = """
+from vodiabot import Bot, Call, hookimpl
+
+@hookimpl
+async def answer_call(call: Call, bot: Bot) -> None:
+    await call.answer()
+    count = await bot.store.update("count", lambda n: n + 1, 0)
+    await call.say(f"Call {count}.")
+    await call.hangup()
+"""
+
+
+def test_the_store_of_the_plugin_can_be_seeded_and_looked_into(project: pytest.Pytester) -> None:
+    project.makepyfile(menu=COUNTER)
+    test = """
+        import pytest
+        from vodiabot import UsageError
+
+        async def test_count(pbx, bot, tmp_path):
+            await bot.store().set("count", 41)
+            caller = await pbx.call()
+            await caller.hears("Call 42.")
+            await caller.is_hung_up()
+            assert await bot.store("menu").get("count") == 42
+            assert (tmp_path / "state/store/menu.sqlite3").exists()
+
+        async def test_begins_empty(pbx, bot):
+            assert await bot.store().keys() == []
+            with pytest.raises(UsageError, match="name one of the plugins menu"):
+                bot.store("manu")
+    """
+    run(project, test).assert_outcomes(passed=2)

@@ -44,6 +44,8 @@ class Watcher:
         if "invitesdp" in frame:
             self._offered.add(call_id)
             self._numbers[call_id] = number_of(str(frame.get("from-number") or frame.get("from") or ""))
+        elif frame.get("response") == "refer" and int(frame.get("code") or 0) >= 400:
+            self._story.tell(f"the PBX refuses the transfer of {self.number(call_id)} with {frame['code']}")
         elif "bye" in frame or "cancel" in frame or int(frame.get("code") or 0) >= 400:
             self._ended.add(call_id)
         elif "sdp" in frame and call_id not in self._numbers and self._placed:

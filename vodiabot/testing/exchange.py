@@ -71,11 +71,17 @@ class Exchange:
         refuses: int | None = None,
         busy: bool = False,
         outside: bool = False,
+        refuses_transfer: bool = False,
     ) -> Person:
         """Somebody's phone: an extension of the domain, new or known, or with `outside` a number elsewhere. It rings;
         `answers_after`: seconds after which it is picked up, None: never by itself. `refuses`: the code with which it
-        refuses each call, `busy`: 486."""
+        refuses each call, `busy`: 486; such a one is asked when the PBX has taken the caller already.
+        `refuses_transfer`: the PBX refuses the bot's blind transfers to it, with 603: `call.transfer` raises
+        TransferFailed."""
         person = self.person(number, name, outside=outside)
+        self.model.refuses_transfers -= {number}
+        if refuses_transfer:
+            self.model.refuses_transfers |= {number}
         person.phone.answers_after = answers_after
         person.phone.refuses = 486 if busy and refuses is None else refuses
         await trio.lowlevel.checkpoint()

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ..sim.config import Service
 from ..sim.core import Pbx, Phone
 from ..sim.core import effects as e
-from ..sim.core.frames import number_of
+from ..sim.core.frames import BadFrame, number_of, parse
 from ..sim.core.model import Account, Call, Leg
 from ..sim.core.parking import PARK, PICK_UP
+
+BLIND = ("blind-transfer2", "blind-transfer")
+"""Actions of a client's frame."""
 
 
 class OpenPbx(Pbx):
@@ -21,6 +25,9 @@ class OpenPbx(Pbx):
     """
 
     outside: frozenset[str] = frozenset()
+    refuses_transfers: frozenset[str] = frozenset()
+    """Numbers to which a client's blind transfer is refused, with 603, as to a service of the kind
+    `refuse-transfer`; they are phones in all else."""
 
     # --- numbers -----------------------------------------------------------------------------------------------------
 
@@ -62,10 +69,21 @@ class OpenPbx(Pbx):
 
     def somebody_at(self, frame: dict[str, Any]) -> str:
         """A client's frame calls or transfers: the number that nobody has spoken of, or ""."""
-        if frame.get("action") not in ("sdp-packet", "blind-transfer2", "blind-transfer", "make-call"):
+        if frame.get("action") not in ("sdp-packet", *BLIND, "make-call"):
             return ""
         to = number_of(str(frame.get("to", "")))
         return "" if not to or self.knows(to) or to.startswith((PARK, PICK_UP)) else to
+
+    def _text(self, socket: str, text: str) -> None:
+        services, to = self._world.services, _transferred_to(text)
+        if to not in self.refuses_transfers or to in services:
+            super()._text(socket, text)
+            return
+        services[to] = Service(to, "refuse-transfer")
+        try:
+            super()._text(socket, text)
+        finally:
+            del services[to]
 
     def _run(self, now: float, work: Callable[[], None]) -> list[e.Effect]:
         return [self._inside(effect) for effect in super()._run(now, work) if not self._tells_of_outside(effect)]
@@ -93,12 +111,23 @@ class OpenPbx(Pbx):
         return {**entry, "extension": [one for one in entry["extension"] if one.lstrip("*") not in self.outside]}
 
 
+def _transferred_to(text: str) -> str:
+    """Where a client's frame wants somebody to be blindly transferred; "" if that is not what it wants."""
+    try:
+        frame = parse(text)
+    except BadFrame:
+        return ""  # the model says so itself
+    return number_of(str(frame.get("to", ""))) if frame.get("action") in BLIND else ""
+
+
 class KitPhone(Phone):
     """A phone that tells what it is told, and may refuse what comes."""
 
     on_frame: Callable[[dict[str, Any]], None] | None = None
     refuses: int | None = None
     """The code with which it refuses each call."""
+    on_picking_up: Callable[[], None] | None = None
+    """Told before it picks up by itself."""
 
     @property
     def leg(self) -> Leg | None:
@@ -128,3 +157,8 @@ class KitPhone(Phone):
             super()._hear(frame)
         if self.on_frame is not None:
             self.on_frame(frame)
+
+    def _pick_up(self, call_id: str) -> None:
+        if self.on_picking_up is not None and call_id == self.call_id and self.state == "ringing":
+            self.on_picking_up()
+        super()._pick_up(call_id)

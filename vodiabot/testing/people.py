@@ -38,6 +38,7 @@ class Person:
         self._called = False
         self.hearing = Hearing(pbx, self.who, since=pbx.since)
         phone.on_frame = self._is_told
+        phone.on_picking_up = lambda: self._tell("answers")
 
     def __repr__(self) -> str:
         return f"<{self} {self.state}>"

@@ -13,8 +13,9 @@ from trio.testing import MockClock
 
 from ..bot import Bot
 from ..calls import Call
-from ..errors import ConfigError, SpeechUnavailable
+from ..errors import ConfigError, SpeechUnavailable, UsageError
 from ..session import Session
+from ..store import Store
 from .exchange import Exchange
 from .media import VirtualLeg, VirtualMedia
 from .settings import Prepared
@@ -75,6 +76,17 @@ class VirtualBot:
     def dial(self, to: str, **more: Any) -> Any:
         """`async with bot.dial("500") as call`, as a plugin does."""
         return self.engine.dial(to, **more)
+
+    def store(self, plugin: str = "") -> Store:
+        """What a plugin has as `bot.store`, to be seeded and looked into: `await bot.store("menu").get("count")`. It
+        lies in the temporary folder of the test. Without a name, that of the only plugin; UsageError if there is none
+        of this name, or more than one."""
+        states = [state.name for state in self.engine.host.states()]
+        name = plugin or (states[0] if len(states) == 1 else "")
+        found = self.engine.plugin_bots.of(name)
+        if found is None:
+            raise UsageError(f"bot.store({plugin!r}): name one of the plugins {', '.join(states) or '(there is none)'}")
+        return found.store
 
     async def does(self, deed: str, *, within: float = 10.0) -> None:
         """Returns as soon as `deed` is among what the bot did. Raises Unexpected."""

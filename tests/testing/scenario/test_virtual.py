@@ -63,6 +63,14 @@ def test_it_passes(tmp_path: Path) -> None:
     assert outcome.passed, outcome.as_text()
 
 
+def test_what_the_failed_step_has_waited_for_counts(tmp_path: Path) -> None:
+    outcome = played(tmp_path, '[[step]]\ncalls = "45"\n[[step]]\nis_hung_up = true\nwithin = "7s"\n')
+    assert not outcome.passed
+    assert "was not hung up on within 7 s" in outcome.error
+    assert outcome.seconds >= 7
+    assert f"virtual: {outcome.seconds:.1f} s" in outcome.as_text()
+
+
 def test_every_verb_is_known_to_the_people() -> None:
     from vodiabot.testing.people import Person
     from vodiabot.testing.scenario import VERBS

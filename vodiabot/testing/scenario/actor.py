@@ -130,6 +130,8 @@ class LiveActor:
             if self._refuse_with:
                 await call.reject(self._refuse_with)
                 return
+            if not self._pick_up.is_set():
+                self._tell("answers")
             await call.answer()
             await self._talk(call)
         self.ringing = None

@@ -78,9 +78,11 @@ class Player:
         outcome, scenario = self.outcome, self.scenario
         outcome.story, outcome.notes, outcome.did = stage.story, stage.notes, stage.did
         actors = {id_: await stage.enter(cast) for id_, cast in scenario.cast.items()}
-        for outcome.step in scenario.steps:
-            await _do(outcome.step, stage, actors)
-            outcome.seconds = stage.story.clock()
+        try:
+            for outcome.step in scenario.steps:
+                await _do(outcome.step, stage, actors)
+        finally:
+            outcome.seconds = stage.story.clock()  # with what the failed step has waited for
         outcome.step = None
         if scenario.did is not None:
             expected = [_translated(deed, scenario, stage) for deed in scenario.did]
