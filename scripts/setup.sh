@@ -36,5 +36,6 @@ make_venv() {
             "$python" -m venv .venv
         }
     fi
+    echo "installing vodiabot into .venv; the first time takes a minute or two" >&2
     .venv/bin/pip install --quiet --disable-pip-version-check --editable ".$1"
 }

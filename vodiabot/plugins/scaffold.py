@@ -122,7 +122,8 @@ async def test_its_options(pbx, bot):
 README = """\
 # vodiabot-@dashed@
 
-A plugin for [vodiabot](https://pypi.org/project/vodiabot/): greets callers and connects those who press a key.
+A plugin for vodiabot: greets callers and connects those who press a key. In a virtual environment with vodiabot
+(`pip install vodiabot`, or with the path of a clone: `pip install /path/to/vodiabot`):
 
     pip install -e ".[test]"
     pytest
