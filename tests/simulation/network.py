@@ -54,6 +54,8 @@ class Network:
         self.weather = FAIR
         self.spoiled = 0
         """Frames that were duplicated, swapped, garbled or lost."""
+        self.spoiled_before = 0
+        """As many of them belong to earlier connections."""
         self.sent: list[tuple[str, str]] = []
         """What the bot gave to a socket: the socket's name, the text."""
         self._pbx = pbx
@@ -62,6 +64,7 @@ class Network:
     @asynccontextmanager
     async def connect(self, *args: Any) -> AsyncIterator[RoughSocket]:
         async with self._pbx.connect(*args) as socket:
+            self.spoiled_before = self.spoiled
             yield RoughSocket(self, socket, self._rng)
 
 

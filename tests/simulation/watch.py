@@ -60,7 +60,7 @@ class Watch:
         self._on_wire: Counter[str] = Counter()
         self._tasks: Counter[str] = Counter()
         self._wrong = ""
-        self._steady = self._ups = self._spoiled = 0
+        self._steady = 0
         self._differed: Counter[str] = Counter()
         self._tap()
 
@@ -187,18 +187,15 @@ class Watch:
     def agree(self, steady: bool) -> None:
         """Some steps after each reconcile, bot and PBX agree. `steady`: nothing is in the way of frames now."""
         line = self.bot.lines[0]
-        self._steady = self._steady + 1 if steady and line.up and not self._lost_since_up() else 0
+        self._steady = self._steady + 1 if steady and line.up and not self._lost_on_this_connection() else 0
         differences = self.differences() if self._steady > 3 else set()
         self._differed = Counter({one: self._differed[one] + 1 for one in differences})
         lasting = sorted(one for one, looks in self._differed.items() if looks > LATE)
         self._require(not lasting, f"the bot does not believe what the PBX says: {lasting}")
 
-    def _lost_since_up(self) -> bool:
-        """Whether frames were spoiled on this connection: what they told is known again after the next reconnect."""
-        ups = sum(isinstance(event, events.SessionUp) for event in self.published)
-        if ups != self._ups:
-            self._ups, self._spoiled = ups, self.network.spoiled
-        return self._spoiled != self.network.spoiled
+    def _lost_on_this_connection(self) -> bool:
+        """Whether frames were spoiled: what they told is known again after the next reconnect."""
+        return self.network.spoiled != self.network.spoiled_before
 
     def _require(self, holds: bool, otherwise: str) -> None:
         if not holds:
