@@ -383,3 +383,20 @@ def test_the_store_of_the_plugin_can_be_seeded_and_looked_into(project: pytest.P
                 bot.store("manu")
     """
     run(project, test).assert_outcomes(passed=2)
+
+
+def test_a_menu_waits_for_a_caller_who_puts_the_bot_on_hold(project: pytest.Pytester) -> None:
+    test = """
+        async def test_menu(pbx, bot):
+            caller = await pbx.call(name="Ada")
+            await caller.hears("welcome", whole=False)
+            await caller.holds()
+            await caller.waits(60)
+            await caller.resumes()
+            await caller.hears("welcome")
+            await caller.waits(4)
+            await caller.presses("1")
+            await caller.is_transferred_to("500")
+            assert len(bot.did) == 4
+    """
+    run(project, test).assert_outcomes(passed=1)

@@ -152,6 +152,12 @@ class Gathering:
         if self.reason is None and not self.pressed:
             self.deadline = now + self._rules.first_digit_timeout
 
+    def begin_anew(self, now: float) -> None:
+        """The other side is back, and has all the time for its next digit."""
+        if self.reason is None and self.pressed:
+            self.deadline = now + self._rules.inter_digit_timeout
+        self.listen(now)
+
     def press(self, key: str, now: float) -> None:
         """A key of the other side. A terminator that continues a listed entry is a part of that."""
         if self.reason is not None:
@@ -202,11 +208,20 @@ async def _attempt(keys: Keys, rules: Rules, prompt: Prompt | None) -> Gathering
             gathering.tick(trio.current_time())
         if gathering.reason is not None:
             return gathering
-        key = await keys.next(gathering.deadline)
+        key = await _next_key(keys, gathering)
+
+
+async def _next_key(keys: Keys, gathering: Gathering) -> str | None:
+    """None: the time for it is over. While the call is on hold it rests, and it begins anew after that."""
+    while True:
+        with keys.holding.until_change():
+            return await keys.next(math.inf if keys.holding.on_hold else gathering.deadline)
+        gathering.begin_anew(trio.current_time())
 
 
 async def _first_key(keys: Keys, prompt: Prompt | None) -> str | None:
-    """One that was pressed before, so that the prompt is not needed any more, or that stopped it; else None."""
+    """One that was pressed before, so that the prompt is not needed any more, or that stopped it; else None. A prompt
+    that a hold has cut off is played again after it."""
     key = keys.waiting()
     if key is not None or prompt is None:
         return key
@@ -217,7 +232,13 @@ async def _first_key(keys: Keys, prompt: Prompt | None) -> str | None:
         assert key is not None
         pressed.append(key)
 
-    await unless(prompt, stop)
+    heard = False
+    while not heard and not pressed:
+        with keys.holding.until_change():
+            if keys.holding.on_hold:
+                await stop()
+            else:
+                heard = await unless(prompt, stop)
     return pressed[0] if pressed else None
 
 
@@ -229,6 +250,7 @@ class Keys:
         means that entry: as the first key it is left out, if it was pressed before this `gather` or comes by `until`.
         """
         self._leg = leg
+        self.holding = leg.holding
         self._late, self._until = late, until
         with suppress(trio.WouldBlock, trio.EndOfChannel):
             first = leg.digits.receive_nowait()

@@ -21,6 +21,7 @@ from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import Dialog
 from ..protocol.messages import CallEntry
+from .holding import Holding
 from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
 from .permits import NEEDED, Permits
@@ -103,6 +104,7 @@ class Leg:
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
         self._one_way = OneWay()
+        self.holding = Holding()
         self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
@@ -232,8 +234,7 @@ class Leg:
         if isinstance(intent, steps.WantHold) and not self.dialog.socket_up:  # the other side would hear no music
             reply.settle(ConnectionLost("there is no connection to the PBX: the call is not on hold"))
             return
-        name = _SETTLED_LATER.get(type(intent))
-        if name is not None:
+        if (name := _SETTLED_LATER.get(type(intent))) is not None:
             self._waiting.setdefault(name, []).append(asked)
         self._last_out = None
         try:
@@ -268,9 +269,8 @@ class Leg:
         if news is not None and self.ended is None:
             self._one_way.hear(news, trio.current_time())
         up = self.answered is not None and self.ended is None
-        on_hold = self.dialog.held or self.dialog.held_by_remote
-        fact = self._one_way.judge(up and not on_hold, trio.current_time())
-        if fact is not None:
+        self.holding.tell(self.dialog.held or self.dialog.held_by_remote)
+        if (fact := self._one_way.judge(up and not self.holding.on_hold, trio.current_time())) is not None:
             self._log.warning("the other side is not heard" if fact.seconds else "the other side is heard again")
             self._on_fact(self, fact)
 
