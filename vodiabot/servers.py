@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 import trio
 
+from .config.model import Config
 from .console import serve_console, serve_ops
 from .http_routes import serve_routes
 
@@ -38,3 +40,14 @@ class Servers:
         if config.http.listen:
             self.http_url = await nursery.start(serve_routes, bot.http_routes, config.http)
             log.info("plugins' HTTP routes are served", url=self.http_url)
+
+
+def without_servers(config: Config) -> Config:
+    """Of a visit: the bot of the same file may be running, and listens where it says."""
+    replace = msgspec.structs.replace
+    return replace(
+        config,
+        ops=replace(config.ops, listen=""),
+        console=replace(config.console, listen=""),
+        http=replace(config.http, listen=""),
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trio
 
 from .support import NUMBERS, at, loudest_hz, outcome, read_wav, simulator, vodiabot, write_wav
 
@@ -94,6 +95,31 @@ async def test_refusals_have_their_code(number: str, status: int, tmp_path: Path
         code, out, _ = await vodiabot("call", NUMBERS[number], "--json", *at(sim.url), cwd=tmp_path)
         assert code == 1
         assert (outcome(out)["answered"], outcome(out)["code"]) == (False, status)
+
+
+async def test_beside_the_running_bot_of_the_same_file(tmp_path: Path) -> None:
+    """Which has the addresses that the file names."""
+    taken = [await trio.open_tcp_listeners(0, host="127.0.0.1") for _ in range(3)]
+    ops, console, http = (one[0].socket.getsockname()[1] for one in taken)
+    async with simulator() as sim:
+        (tmp_path / "bot.toml").write_text(BESIDE.format(url=sim.url, ops=ops, console=console, http=http))
+        code, _, err = await vodiabot("call", "600", "--duration", "1", cwd=tmp_path)
+    for listeners in taken:
+        await listeners[0].aclose()
+    assert (code, err) == (0, "")
+
+
+BESIDE = """
+pbx.url = "{url}"
+pbx.domain = "localhost"
+ops.listen = "127.0.0.1:{ops}"
+console.listen = "127.0.0.1:{console}"
+http.listen = "127.0.0.1:{http}"
+bot.state_dir = "state"
+[[extension]]
+user = "45"
+password = "bot"
+"""
 
 
 async def test_errors_are_plain_lines(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ..calls import Call
 from ..config import Config
 from ..errors import CallEnded, DialError, VodiabotError
 from ..events import CallSilent
+from ..servers import without_servers
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
 
@@ -79,10 +80,10 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
 
 
 def _for_one_call(config: Config, wishes: Wishes) -> Config:
-    """One extension, not registered: calls for the bot are not ours to take."""
+    """One extension, not registered: calls for the bot are not ours to take. Nobody is served."""
     extension = msgspec.structs.replace(config.extensions[0], register=False)
     media = msgspec.structs.replace(config.media, codecs=wishes.codecs or config.media.codecs)
-    return msgspec.structs.replace(config, extensions=(extension,), routes=(), media=media)
+    return without_servers(msgspec.structs.replace(config, extensions=(extension,), routes=(), media=media))
 
 
 async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ import trio
 from .. import events
 from ..bot import Bot
 from ..config import Config
+from ..servers import without_servers
 from .common import CONNECT_TIMEOUT, DONE, make_session, media_of, on_signals, say
 
 
@@ -19,7 +20,7 @@ async def tail(config: Config, *, as_json: bool, raw: bool) -> int:
     Raises LoginRefused and ConnectionLost for the first connect only; later on it connects again, as every bot does.
     """
     listening = tuple(msgspec.structs.replace(e, register=False) for e in config.extensions)
-    config = msgspec.structs.replace(config, extensions=listening, routes=())
+    config = without_servers(msgspec.structs.replace(config, extensions=listening, routes=()))
     bot = Bot(config, media=media_of(config), make_session=make_session)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_signals, nursery.cancel_scope.cancel)

@@ -20,11 +20,12 @@ import trio
 
 from ...bot import Bot
 from ...config.loader import load as load_config
-from ...config.model import Config, ExtensionConfig, HttpConfig, PluginsConfig, RouteConfig, Secret
+from ...config.model import Config, ExtensionConfig, PluginsConfig, RouteConfig, Secret
 from ...errors import ConfigError, Problem, UsageError
 from ...media.bridge import open_media
 from ...plugins import LoadedPlugin, load_plugins
 from ...plugins.model import Implementation
+from ...servers import without_servers
 from ...sim.config import Extension, SimConfig
 from ...sim.server import RunningSim, serve
 from ..settings import prepare, shipped_plugins
@@ -194,12 +195,11 @@ async def _enter(stage: LiveStage, config: Config, cast: Cast, extension: Extens
 
 def _client_config(config: Config, extension: ExtensionConfig) -> Config:
     return msgspec.structs.replace(
-        config,
+        without_servers(config),
         extensions=(extension,),
         routes=(RouteConfig(plugin="cast"),),
         plugins=PluginsConfig(enabled=("cast",)),
         plugin={},
-        http=HttpConfig(),
         bot=msgspec.structs.replace(config.bot, state_dir=config.bot.state_dir / "cast" / extension.user),
     )
 
