@@ -148,7 +148,7 @@ async def test_a_new_section_counts_for_new_calls_and_old_ones_go_on(
     async with laboratory(tmp_path) as (lab, bot, caller, reload), caller.dial("45") as first:
         lab.write(more='[plugin.holder]\ntold = "new"\n[[route]]\nplugin = "holder"\n')
         outcome: Outcome = await reload()
-        assert outcome == Outcome(changed=("[plugin.NAME]",), restarted=("holder",))
+        assert outcome == Outcome(changed=("[plugin.holder]",), restarted=("holder",))
         await trio.sleep(60)
         assert first.state == "up"
         async with caller.dial("45") as second:
@@ -318,7 +318,8 @@ def test_a_setting_is_either_taken_over_or_needs_a_restart(tmp_path: Path) -> No
     plain.write_text(SETTINGS.format(enabled="", bot="", limits="", more=""))
     old = load(plain)
     for name in set(old.__struct_fields__) - {"where", "sim", "bot"}:
-        new = msgspec.structs.replace(old, **{name: "other"})
+        other = {"greeter": {"text": "other"}} if name == "plugin" else "other"
+        new = msgspec.structs.replace(old, **{name: other})
         assert _changes_once(old, new), name
     for name in old.bot.__struct_fields__:
         new = msgspec.structs.replace(old, bot=msgspec.structs.replace(old.bot, **{name: "other"}))

@@ -43,8 +43,10 @@ class Problem:
 class ConfigError(UsageError):
     """The configuration is wrong; `problems` has every mistake at once. Nothing was started."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], readable: object | None = None) -> None:
         self.problems = problems
+        self.readable = readable
+        """A Config of what is right of it, as far as plugins and their sections go; None if they can't be told."""
         super().__init__("\n".join(str(p) for p in problems))
 
 

@@ -6,7 +6,7 @@ force. Plugins whose section and code are as they were are not touched. Calls go
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -26,7 +26,7 @@ LIVE = ("limits", "plugins", "plugin", "routes", "where")
 LIVE_OF_BOT = ("drain_timeout", "unrouted")
 """Keys of [bot] that are, too."""
 
-_TABLES = {"extensions": "[[extension]]", "routes": "[[route]]", "plugin": "[plugin.NAME]"}
+_TABLES = {"extensions": "[[extension]]", "routes": "[[route]]"}
 
 
 class Loaded(NamedTuple):
@@ -189,8 +189,17 @@ def changes(old: Config, new: Config) -> Iterator[str]:
     for name in Config.__struct_fields__:
         if name in ("where", "sim", "bot"):
             continue
-        if getattr(old, name) != getattr(new, name):
+        if name == "plugin":
+            yield from _sections(old.plugin, new.plugin)
+        elif getattr(old, name) != getattr(new, name):
             yield _TABLES.get(name, f"[{name}]")
     for key in BotConfig.__struct_fields__:
         if getattr(old.bot, key) != getattr(new.bot, key):
             yield f"[bot] {key}"
+
+
+def _sections(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Those of plugins that came, went or changed."""
+    for plugin in dict.fromkeys((*old, *new)):
+        if old.get(plugin) != new.get(plugin):
+            yield f"[plugin.{plugin}]"

@@ -120,7 +120,7 @@ async def test_a_plugin_is_changed_under_a_living_call(tmp_path: Path) -> None:
             code, out, err = await vodiabot("reload", cwd=tmp_path)
             assert (code, err) == (0, ""), err
             assert "plugins started again: tone" in out
-            assert "changed: [plugin.NAME]" in out
+            assert "changed: [plugin.tone]" in out
             await call.record(tmp_path / "after.wav", max_seconds=1.5)
             assert call.state == "up"
             for name in ("before.wav", "after.wav"):

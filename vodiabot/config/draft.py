@@ -65,7 +65,7 @@ class Draft:
         self._check_ops()
         self._check_speech()
         if self._source.problems:
-            raise ConfigError(in_order(self._source.problems, self._source.file))
+            raise ConfigError(in_order(self._source.problems, self._source.file), self._of_plugins())
         return Config(
             pbx=PbxConfig(**pbx),
             extensions=tuple(ExtensionConfig(**values) for values in extensions),
@@ -80,6 +80,18 @@ class Draft:
             plugin=self._read.get("plugin", {}),
             routes=tuple(_route(values) for values in self._read.get("route", ())),
             sim=self._read.get("sim"),
+            where=Where(file=self._source.file, lines=self._source.lines),
+        )
+
+    def _of_plugins(self) -> Config | None:
+        if any(problem.key.startswith("plugin") for problem in self._source.problems):
+            return None
+        return Config(
+            pbx=PbxConfig(url="", domain=""),
+            extensions=(),
+            bot=BotConfig(state_dir=Path()),
+            plugins=PluginsConfig(**self._read.get("plugins", {})),
+            plugin=self._read.get("plugin", {}),
             where=Where(file=self._source.file, lines=self._source.lines),
         )
 
@@ -119,6 +131,8 @@ class Draft:
         """Not written: the simulator's, or the host of the URL, where a PBX usually has its domain."""
         if self._given.domain is not None or "domain" in self._raw("pbx"):
             return ""  # it was wrong, and told
+        if any('did you mean "domain"' in problem.message for problem in self._source.problems):
+            return ""
         if self._simulated():
             simulated = self._read.get("sim", {}).get("domain")
             return simulated if isinstance(simulated, str) and simulated else SIM_DOMAIN

@@ -28,14 +28,18 @@ def _checked(connection: Connection) -> tuple[Config | None, list[Problem]]:
     try:
         config = configuration(connection, pbx_optional=True)
     except ConfigError as exc:
-        return None, exc.problems
+        return None, exc.problems + (_of_plugins(exc.readable) if isinstance(exc.readable, Config) else [])
     problems: list[Problem] = []
     try:
         sim_of(config)
     except ConfigError as exc:
         problems += exc.problems
+    return config, problems + _of_plugins(config)
+
+
+def _of_plugins(config: Config) -> list[Problem]:
     _, complaints = plugins_of(config)
-    return config, problems + [p for c in complaints for p in c.problems()]
+    return [problem for complaint in complaints for problem in complaint.problems()]
 
 
 async def _logins(config: Config) -> list[str]:

@@ -165,7 +165,8 @@ def say(text: str) -> None:
 def say_error(text: str) -> None:
     """A line of complaint, after what was logged before it."""
     logs.flush()
-    sys.stderr.write(f"vodiabot: {text}\n" if not text.startswith("vodiabot:") else text + "\n")
+    for line in text.splitlines():
+        sys.stderr.write(line + "\n" if line.startswith("vodiabot:") else f"vodiabot: {line}\n")
 
 
 def seconds(value: float | None) -> float:
