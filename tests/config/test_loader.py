@@ -245,6 +245,14 @@ def test_a_mistake_is_told_with_its_line_and_key(section: str, line: str, key: s
     assert message in problem.message
 
 
+def test_two_servers_on_one_address() -> None:
+    text = in_section("ops", 'listen = "127.0.0.1:9095"') + '\n[console]\nlisten = "127.0.0.1:9095"\n'
+    [problem] = problems_of(text)
+    assert problem.key == "ops.listen"
+    assert "[console] listens on 127.0.0.1:9095, too" in problem.message
+    parse(text.replace("9095", "0"), env=ENV)
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -63,6 +63,7 @@ class Draft:
         self._check_plugins()
         self._check_routes()
         self._check_ops()
+        self._check_addresses()
         self._check_speech()
         if self._source.problems:
             raise ConfigError(in_order(self._source.problems, self._source.file), self._of_plugins())
@@ -216,6 +217,17 @@ class Draft:
         if values.get("listen") and not values.get("remote") and not kinds.is_loopback(values["listen"]):
             spot = self._top / "ops" / "listen"
             spot.complain("others can reach this address; if that is meant, say so: remote = true")
+
+    def _check_addresses(self) -> None:
+        """Each server has one of its own; of port 0 the system gives each another one."""
+        taken: dict[str, str] = {}
+        for name in ("console", "ops", "http"):
+            address = self._read.get(name, {}).get("listen")
+            if not address or address.endswith(":0"):
+                continue
+            if address in taken:
+                (self._top / name / "listen").complain(f"[{taken[address]}] listens on {address}, too")
+            taken[address] = name
 
     def _check_speech(self) -> None:
         spot = self._top / "speech"

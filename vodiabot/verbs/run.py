@@ -96,7 +96,7 @@ def make_bot(config: Config, tape: Tape | None = None) -> Bot:
     """
     plugins, problems = plugins_of(config)
     for problem in problems:
-        what = "a plugin is left out" if problem.left_out else "a route can't be served"
+        what = "a plugin is left out" if problem.left_out else "what bot.toml says of a plugin can't be had"
         log.error(what, plugin=problem.plugin, why=str(problem.problem))
     vital = [found for problem in problems if _is_vital(config, problem) for found in problem.problems()]
     if vital:
