@@ -7,6 +7,7 @@ trio bridge, as a bot has it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -85,7 +86,7 @@ class Engine:
     @asynccontextmanager
     async def opened(cls, codec: str) -> AsyncIterator[Engine]:
         async with (
-            open_media(codecs=[codec], switch_interval=SWITCH_INTERVAL) as engine,
+            open_media(codecs=[codec], switch_interval=SWITCH_INTERVAL, short_collections=True) as engine,
             trio.open_nursery() as nursery,
         ):
             yield cls(engine, nursery)
@@ -196,8 +197,14 @@ def busy(seconds: float) -> None:
         sum(range(100))
 
 
+def collect() -> None:
+    """What the garbage collector does by itself now and then."""
+    gc.collect()
+
+
 DISTURBANCES: dict[str, Callable[[], None] | None] = {
     "none": None,
+    "collect": collect,
     "sleep": lambda: time.sleep(0.5),
     "busy": lambda: busy(0.5),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from contextlib import suppress
@@ -180,6 +181,14 @@ async def test_the_switch_interval_is_the_callers_and_given_back() -> None:
     assert sys.getswitchinterval() == before
     async with open_media():
         assert sys.getswitchinterval() == before
+
+
+async def test_what_is_kept_out_of_the_collections_is_given_back() -> None:
+    async with open_media():
+        assert gc.get_freeze_count() == 0
+    async with open_media(short_collections=True):
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 async def test_opening_in_a_cancelled_scope_leaves_nothing() -> None:

@@ -19,7 +19,7 @@ from vodiabot.media.codecs import CODECS
 from vodiabot.media.receiver import NOISE_PACKET, Noise, Payloads
 from vodiabot.media.rtp import Packet
 
-from .receiving import BEGAN, EVENTS, TYPES, Source, late, listen, receiver, sine, without
+from .receiving import BEGAN, EVENTS, PHASE, TYPES, Source, late, listen, receiver, sine, without
 
 HZ = 440.0
 LENGTHS = [
@@ -387,3 +387,19 @@ def test_what_is_too_shallow_is_corrected_where_nobody_hears_it(
     buffer = SimpleNamespace(depth=lambda now, ahead: depth - FRAME_SECONDS, target=target, waiting=1)
     heard._buffer = buffer  # type: ignore[assignment]
     assert (len(heard._corrected(block, 1000.0)) > len(block)) is longer
+
+
+@pytest.mark.parametrize(("error", "corrections"), [(0.060, 10), (0.150, 20)])
+def test_sources_that_are_too_deep_at_once_are_corrected_in_turns(error: float, corrections: int) -> None:
+    """All in one tick, they would make it late, and with it everybody's audio."""
+    block = sine(200, FRAME_SECONDS, 8000)
+    ticks: list[int] = []
+    for ssrc in range(5):
+        heard = receiver("PCMU")
+        heard.reception = SimpleNamespace(ssrc=ssrc)  # type: ignore[assignment]
+        buffer = SimpleNamespace(depth=lambda now, ahead: error, target=FRAME_SECONDS, waiting=9)
+        heard._buffer = buffer  # type: ignore[assignment]
+        mine = [t for t in range(50) if len(heard._corrected(block, BEGAN + PHASE + t * FRAME_SECONDS)) < len(block)]
+        assert len(mine) == corrections
+        ticks += mine
+    assert max(ticks.count(t) for t in range(50)) == corrections // 10

@@ -7,7 +7,7 @@ it is blended in. A period taken out (or put in) between two that look alike cha
 from __future__ import annotations
 
 from collections import deque
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +49,11 @@ def period_of(samples: Samples, rate: int, longest: int = 0) -> tuple[int, float
     if n < low or high <= low:
         return round(0.01 * rate), 0.0
     tail = x[-n:]
-    candidates = np.lib.stride_tricks.sliding_window_view(x[-(n + high) : -low], n)
-    products = candidates @ tail
-    energies = np.einsum("ij,ij->i", candidates, candidates)
+    region = x[-(n + high) : -low]
+    products = np.correlate(region, tail, "valid")
+    sums = np.cumsum(region * region)  # exact: squares of integers, far below 2**53
+    energies = sums[n - 1 :].copy()
+    energies[1:] -= sums[:-n]
     scores = products / np.sqrt(energies * (tail @ tail) + 1e-9)
     best = int(np.argmax(scores))
     return (high - best) * step, max(0.0, float(scores[best]))
@@ -64,6 +66,13 @@ def _lengths(rate: int) -> tuple[int, int, int]:
 @cache
 def _ramp(n: int) -> npt.NDArray[np.float64]:
     return (np.arange(n) + 0.5) / n
+
+
+@lru_cache(maxsize=64)
+def _fading(start: int, n: int, rate: int) -> npt.NDArray[np.float64]:
+    """The gain of what is made up, from `start` on in a hole."""
+    seconds = np.arange(start, start + n) / rate
+    return np.clip((FADED - seconds) / (FADED - FULL), 0.0, 1.0)
 
 
 def blended(old: Samples, new: Samples) -> Samples:
@@ -150,10 +159,8 @@ class Concealment:
         self._period = np.concatenate((last[: period - n], blended(last[period - n :], before))) if n else last
 
     def _make(self, n: int) -> Samples:
-        at = np.arange(self._made, self._made + n)
-        self._made += n
+        start, self._made = self._made, self._made + n
         if not len(self._period):
             return silence(n)
-        seconds = at / self._rate
-        gain = np.clip((FADED - seconds) / (FADED - FULL), 0.0, 1.0)
-        return to_int16(self._period[at % len(self._period)] * gain)
+        at = np.arange(start, start + n) % len(self._period)
+        return to_int16(self._period[at] * _fading(start, n, self._rate))

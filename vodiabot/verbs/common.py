@@ -93,7 +93,10 @@ def plugins_of(
 def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:
     """The audio engine that `[media]` describes."""
     return lambda: open_media(
-        codecs=config.media.codecs, ice_servers=config.media.ice_servers, switch_interval=SWITCH_INTERVAL
+        codecs=config.media.codecs,
+        ice_servers=config.media.ice_servers,
+        switch_interval=SWITCH_INTERVAL,
+        short_collections=True,
     )
 
 
