@@ -419,6 +419,22 @@ def test_syntax_errors_have_their_line(text: str, line: int) -> None:
     assert "hunter2" not in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a = 1\na = 2\n", 2, "a has a value already"),
+        ("[x]\na = 1\n'b c' = 1\n'b c' = 2", 4, "'b c' has a value already"),
+        ("[x]\na = 1\n[x.a]\n", 3, "x.a has a value already"),
+        ('a = 1\na = """\n"""\nb = 1', 3, "a key has a value already"),
+        ("[pbx]\n[bot]\n[pbx]\n", 3, "[pbx] is there already"),
+        ("[a.b]\n[bot]\n[a.b]\n", 3, "[a.b] is there already"),
+    ],
+)
+def test_what_is_there_twice_is_told_by_its_name(text: str, line: int, message: str) -> None:
+    problem = problem_of(text)
+    assert (problem.line, problem.message) == (line, message)
+
+
 def test_nested_too_deeply() -> None:
     assert "nested too deeply" in problem_of("a = " + "[" * 2000 + "]" * 2000).message
 

@@ -23,6 +23,9 @@ import msgspec
 class Server(msgspec.Struct):
     url: str
     port: int = 443
+    def __post_init__(self):
+        if self.port == 666:
+            raise ValueError("not that port")
 
 @dataclass
 class Config:
@@ -124,6 +127,14 @@ def test_a_section_becomes_the_model(tmp_path: Path) -> None:
             ["13: plugin.it.by_name.x.url: expected a text in quotes"],
         ),
         ('number = "666"\n', ["10: plugin.it: not that number"]),
+        (
+            'servers = [{ url = "a" },\n { url = "b", port = 666 }]\n[plugin.it.main]\nurl = "c"\nport = 666\n',
+            [
+                "12: plugin.it.servers[1]: not that port",
+                "13: plugin.it.main: not that port",
+                "10: plugin.it.number: is missing",
+            ],
+        ),
         (
             "number = 1\npause = true\nlvel = 2\n",
             [

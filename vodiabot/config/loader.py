@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from .lines import line_index
 from .model import Config
 from .overrides import COMMAND_LINE, Overrides
 from .reading import Source, Wrong
+from .syntax import syntax_error
 
 
 def load(
@@ -102,17 +102,10 @@ def _document(text: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         return tomli.loads(text), line_index(text)
     except tomli.TOMLDecodeError as exc:
-        message, line = _syntax_error(exc, text)
+        message, line = syntax_error(exc, text)
         raise _broken(file, line, message) from None  # the exception holds the whole text, passwords too
     except RecursionError:
         raise _broken(file, None, "its lists are nested too deeply") from None
-
-
-def _syntax_error(exc: tomli.TOMLDecodeError, text: str) -> tuple[str, int]:
-    """The message without its place, and the line, from whatever this version of tomli gives."""
-    message = re.sub(r" \(at .*\)$", "", str(exc))
-    found = re.search(r"\(at line (\d+), column \d+\)$", str(exc))
-    return message, int(found[1]) if found else text.count("\n") + 1
 
 
 def _broken(file: Path | str, line: int | None, message: str) -> ConfigError:

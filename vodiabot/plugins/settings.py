@@ -92,7 +92,7 @@ def read(section: Mapping[str, Any], model: type, base: Path) -> tuple[Any, list
     Values are taken as TOML has them, without conversion between types; keys that the model doesn't know are
     mistakes, at every depth. Raises ModelError if the model itself can't be used.
     """
-    flaws = list(_flaws(section, model, "", base))
+    flaws = list(_flaws_of_table(section, model, "", base))
     if flaws:
         return None, flaws
     try:
@@ -106,13 +106,18 @@ def _flaws(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
     expected = _plain(expected)
     model = _model_for(value, expected)
     if model is not None:
-        yield from _flaws_of_table(value, model, key, base)
+        flaws = list(_flaws_of_table(value, model, key, base))
+        yield from flaws or _flaws_of_value(value, model, key, base)  # its own `__post_init__`, with its key
         return
     parts = list(_parts(value, expected, key))
     if parts:
         for part, part_type, part_key in parts:
             yield from _flaws(part, part_type, part_key, base)
         return
+    yield from _flaws_of_value(value, expected, key, base)
+
+
+def _flaws_of_value(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
     try:
         _convert(value, expected, base)
     except msgspec.ValidationError as exc:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import tomli
 
 from ..config.lines import line_index
+from ..config.syntax import syntax_error
 from ..errors import ConfigError, Problem
 
 
@@ -29,9 +29,8 @@ def document_of(text: str, file: str) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         return tomli.loads(text), line_index(text)
     except tomli.TOMLDecodeError as exc:
-        found = re.search(r"\(at line (\d+), column \d+\)$", str(exc))
-        message = re.sub(r" \(at .*\)$", "", str(exc))
-        raise _broken(file, int(found[1]) if found else text.count("\n") + 1, message) from exc
+        message, line = syntax_error(exc, text)
+        raise _broken(file, line, message) from exc
     except RecursionError:
         raise _broken(file, None, "its lists are nested too deeply") from None
 
