@@ -29,7 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schedules": {"errors"},
     "logs": {"log_writer"},
     "log_writer": set(),
-    "dialect_memory": {"protocol"},
+    "dialect_memory": {"protocol", "state_file"},
+    "state_file": set(),
 }
 """The rooms with rules of their own. The others (bot, testing, console) may import all but what is above them: the
 command line and its verbs."""

@@ -94,6 +94,9 @@ class Bot(OwnThings):
         self.watchdog = Watchdog(config.limits.blocked_after)
         """Watches while the bot runs, if `watch` was said."""
         self._watch = watch
+        self.keeps_calls = False
+        """Whether `state_dir` holds which calls are up, so that the next start hangs up what a crash has left behind.
+        Only for the one bot of a `state_dir`; to be said before it runs."""
         self.lines: list[Line] = []
         self.began = self.config_loaded = 0.0
         """When it began to run, and when its configuration was taken over; seconds since the epoch."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 import structlog
 import trio
 
 from . import events as ev
-from .calls import Settings, Switchboard
+from .calls import Farewells, Settings, Switchboard
 from .config.model import ExtensionConfig
 from .ports import MediaPort
 from .protocol import messages as m
 from .protocol.dialects import Dialect, resolve
+from .state_file import StateFile
 
 if TYPE_CHECKING:
     from .bot import Bot
@@ -78,7 +80,13 @@ class Line:
             on_other_dialect=self._try_other_dialect,
             wall=bot.wall,
             parking=bot.parking,
+            farewells=Farewells(self._calls_file() if bot.keeps_calls else None),
         )
+
+    def _calls_file(self) -> StateFile:
+        """The file's name holds whatever an extension may be called."""
+        name = f"calls-{quote(self.user, safe='')}.json"
+        return StateFile(self._bot.config.bot.state_dir / name, "which calls are up")
 
     @property
     def reconnects(self) -> int:

@@ -423,7 +423,7 @@ def test_the_socket_dies_before_the_answer_is_out() -> None:
     assert leg.socket_lost() == ["LegEnded reason=connection_lost", "CloseMedia"]
     leg = calling(MODERN)
     leg.sdp(offer("first"), code=200)
-    assert leg.socket_lost() == ["LegEnded reason=connection_lost", "CloseMedia"]
+    assert leg.socket_lost() == ["HangUp call_id=c1 caller=True", "LegEnded reason=connection_lost", "CloseMedia"]
 
 
 def test_a_join_that_is_taken_or_refused() -> None:
@@ -553,14 +553,14 @@ def test_an_answered_call_outlives_its_socket_while_its_media_is_up() -> None:
     assert leg.media_lost(1) == ["LegChanged what=media_lost", "MakeOffer generation=2"]
     leg = up()
     leg.socket_lost()
-    assert leg.media_lost(1) == ["LegEnded reason=connection_lost", "CloseMedia"]
+    assert leg.media_lost(1) == ["HangUp call_id=c1 caller=True", "LegEnded reason=connection_lost", "CloseMedia"]
 
 
 @pytest.mark.parametrize("code", [None, 180])
 def test_an_unanswered_call_does_not(code: int | None) -> None:
     leg = calling()
     leg.sdp(code=code)
-    assert leg.socket_lost() == ["LegEnded reason=connection_lost", "CloseMedia"]
+    assert leg.socket_lost() == ["HangUp call_id=c1 caller=True", "LegEnded reason=connection_lost", "CloseMedia"]
     assert leg.socket_lost() == []
 
 

@@ -10,6 +10,7 @@ from .conference import Conference
 from .consult import Consultation
 from .control import CallControl
 from .domain_call import DomainCall
+from .farewells import Farewells
 from .gathering import Gathered
 from .handler import Handler
 from .limits import DialGuard
@@ -30,6 +31,7 @@ __all__ = [
     "Consultation",
     "DialGuard",
     "DomainCall",
+    "Farewells",
     "Gathered",
     "Handler",
     "ParkedCall",

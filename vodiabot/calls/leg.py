@@ -80,9 +80,11 @@ class Leg:
         commands: CommandPort,
         media: Callable[[Callable[[object], None]], MediaLeg],
         on_fact: Callable[[Leg, steps.Fact], None],
+        on_unsaid: Callable[[Command], None],
         wall: Callable[[], float],
         permits: Permits,
     ) -> None:
+        """`on_fact`: what the dialog finds out. `on_unsaid`: a command that was not sent, or perhaps not."""
         self.id = dialog.call_id
         self._permits = permits
         self.owner = permits.who()
@@ -96,6 +98,7 @@ class Leg:
         self.answered_or_ended = trio.Event()
         self._commands = commands
         self._on_fact = on_fact
+        self._on_unsaid = on_unsaid
         self._wall = wall
         self._put, self._take = trio.open_memory_channel[Item](QUEUE)
         self._out_put, self._out_take = trio.open_memory_channel[_Outgoing](QUEUE)
@@ -344,16 +347,22 @@ class Leg:
                 await self._send(outgoing)
 
     async def _send(self, outgoing: _Outgoing) -> None:
+        said = False
         try:
             await self._commands.send(outgoing.command)
+            said = True
+            outgoing.settle(None)
         except ConnectionLost as exc:
             self._log.warning("a command was not sent", command=type(outgoing.command).__name__, why=str(exc))
             outgoing.settle(exc)
             self.post(SendFailed(exc))
-        else:
-            outgoing.settle(None)
         finally:
-            outgoing.settle(self.gone())  # cancelled: the leg is torn down
+            if not said:
+                self._unsaid(outgoing)
+
+    def _unsaid(self, outgoing: _Outgoing) -> None:
+        outgoing.settle(self.gone())  # unless it has failed: cancelled, as the leg is torn down
+        self._on_unsaid(outgoing.command)
 
     async def _tear_down(self) -> None:
         """What is left when the task ends or was cancelled: last commands, the audio, whoever waits."""
@@ -380,7 +389,7 @@ class Leg:
                 _refuse(self._take.receive_nowait(), self.gone())
         with suppress(trio.EndOfChannel):
             while True:
-                self._out_take.receive_nowait().settle(self.gone())
+                self._unsaid(self._out_take.receive_nowait())
 
 
 def _error_of(settled: steps.Settled, intent: steps.Intent) -> Exception | None:

@@ -53,6 +53,10 @@ class Matcher(Generic[L]):
         ways = (_named, self._fits, self._fits_a_code)
         return any(way(entry, leg) for leg in legs for way in ways)
 
+    def may_be(self, entries: Iterable[CallEntry], leg: L) -> bool:
+        """Whether one of these entries may speak of this leg, by what it says."""
+        return any(self._fits(entry, leg) or self._fits_a_code(entry, leg) for entry in entries)
+
     def match(self, entries: Iterable[CallEntry], legs: Sequence[L]) -> list[tuple[CallEntry, L]]:
         """Entry and leg: by id or call-id, else by numbers and start. If two fit, neither does; but where as many
         entries fit as legs, and all are connected or none is, it does not matter which is which."""

@@ -19,7 +19,9 @@ from ..protocol.dialects import Dialect
 from ..protocol.dialog import Dialog
 from .call import Call
 from .call_ids import CallIds
+from .comeback import Comeback
 from .desk import Desk
+from .farewells import Farewells
 from .handler import Handlers, run_handler
 from .leg import Leg
 from .limits import DialGuard
@@ -27,7 +29,7 @@ from .matching import Matcher
 from .numbers import dialable, normalise
 from .one_way import FarSideChanged, events_of
 from .park import Parking
-from .queue import Entry, Frame, Reconciled, SocketBack, SocketLost
+from .queue import Entry, Frame, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
 from .view import LegAndCall, dial_error
@@ -51,6 +53,7 @@ class Switchboard:
         on_other_dialect: Callable[[Dialect], None] = lambda fresh: None,
         wall: Callable[[], float] = time.time,
         parking: Parking | None = None,
+        farewells: Farewells | None = None,
     ) -> None:
         self._settings = settings
         self._commands = commands
@@ -64,8 +67,8 @@ class Switchboard:
         self._legs: CallIds[Leg] = CallIds()
         self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
-        self._reconciling: set[Leg] = set()
-        self._socket_up = True
+        self._farewells = farewells or Farewells()
+        self._comeback = Comeback(commands, self._farewells)
         self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
         self._draining = False
         self._handlers = Handlers()
@@ -85,7 +88,7 @@ class Switchboard:
             self._nursery = nursery
             task_status.started()
             try:
-                await trio.sleep_forever()
+                await self._comeback.run()
             finally:
                 self._nursery = None
 
@@ -109,14 +112,14 @@ class Switchboard:
         """The session's socket is gone; answered calls go on while their audio does."""
         for leg in self._views:
             leg.post(SocketLost())
-        self._socket_up = False
-        self._reconciling = {leg for leg in self._views if leg.ended is None}
+        self._comeback.lost(leg for leg in self._views if leg.ended is None)
 
     def socket_back(self) -> None:
-        """The session is up again; what the PBX lists from now on is whole enough to miss a call of ours in it."""
-        self._socket_up = True
+        """The session is up, for the first time or again; what the PBX lists from now on is whole enough to miss a call
+        of ours in it."""
         for leg in self._views:
             leg.post(SocketBack())
+        self._comeback.back()
 
     async def drain(self, timeout: float, *, wrap_up: bool = True) -> None:
         """No new calls; running ones may go on for `timeout` seconds, then are hung up. Returns when none is left, and
@@ -258,6 +261,7 @@ class Switchboard:
             commands=self._commands,
             media=lambda on_event: self._media.open(dialog.call_id, on_event, codecs=codecs),
             on_fact=self._happened,
+            on_unsaid=self._comeback.unsaid,
             wall=self._wall,
             permits=self._settings.permits,
         )
@@ -282,7 +286,7 @@ class Switchboard:
             self._log.exception("a mistake of ours has ended this call; the others go on", call=leg.id)
         finally:
             self._matcher.forget(self._views.pop(leg))
-            self._reconciling.discard(leg)
+            self._comeback.forget(leg)
             self._legs.forget(leg)
 
     async def _hang_up(self, leg: Leg, reason: str) -> None:
@@ -298,13 +302,16 @@ class Switchboard:
         match fact:
             case steps.LegRenamed(new=new):
                 self._legs[new] = leg
+                self._lives(leg)
             case steps.RemoteNamed(name=name, number=number):
                 self._note_remote(call, call.remote.told(number, name))
             case FarSideListed():
                 self._note_remote(call, after_listed(call.remote, fact))
             case steps.LegRinging(early_media=early):
+                self._lives(leg)
                 self._tell(call, events.CallRinging(at=at, call_id=call.id, early_media=early))
             case steps.LegAnswered():
+                self._lives(leg)
                 self._tell(call, events.CallAnswered(at=at, call_id=call.id))
             case steps.LegChanged(what=what):
                 self._tell(call, events.CallChanged(at=at, call_id=call.id, what=what))
@@ -322,7 +329,14 @@ class Switchboard:
     def _number(self, text: str) -> str:
         return normalise(text, self._settings.country)
 
+    def _lives(self, leg: Leg) -> None:
+        """The PBX knows it by this call-id and will want its bye; it stops ringing us by itself when we are gone."""
+        placed = leg.dialog.direction == "outgoing"
+        if placed or leg.answered is not None:
+            self._farewells.lives(leg.dialog.call_id, placed_by_us=placed, before=leg.dialog.aliases)
+
     def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
+        self._farewells.over(leg.dialog.aliases)
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))
         if fact.other_dialect:
             # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
@@ -380,23 +394,18 @@ class Switchboard:
             await self._commands.send(command)
         except ConnectionLost as exc:
             self._log.warning("a command was not sent", command=type(command).__name__, why=str(exc))
+            self._comeback.unsaid(command)
 
     def owns(self, entry: m.CallEntry) -> bool:
         """Whether a call-state entry speaks of one of our legs."""
         return self._matcher.owns(entry, self._views.values())
 
     def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
-        seen: set[Leg] = set()
-        for entry, view in self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed]):
-            seen.add(view.leg)
+        pairs = self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed])
+        for entry, view in pairs:
             view.leg.post(Entry(entry))
-        if whole:
-            self._reconcile(seen)
-
-    def _reconcile(self, seen: set[Leg]) -> None:
-        """The first lists after a reconnect come before the session is up, one for each subscription: who is in any of
-        them is found again."""
-        for leg in list(self._reconciling):
-            if leg in seen or self._socket_up:
-                leg.post(Reconciled(leg in seen))
-        self._reconciling -= seen
+        if whole and self._comeback.missing:
+            matched = [entry for entry, _ in pairs]
+            unsure = [entry for entry in calls if entry not in matched]
+            perhaps = {leg for leg in self._comeback.missing if self._matcher.may_be(unsure, self._views[leg])}
+            self._comeback.listed({view.leg for _, view in pairs}, perhaps)

@@ -51,7 +51,7 @@ async def _run(bot: Bot, config: Config, read: Callable[[], Config], tape: Tape)
             nursery.start_soon(on_signals, bot.drain)
             nursery.start_soon(_on_hangups, hangups, bot, reloader)
             answers = {**requests(bot, reloader), **tape_requests(tape, config)}
-            await nursery.start(serve_control, config.bot.state_dir, answers)
+            bot.keeps_calls = await nursery.start(serve_control, config.bot.state_dir, answers)
             async with trio.open_nursery() as living:
                 await living.start(bot.run)
                 nursery.start_soon(keep_informed, bot, Notifier(os.environ))

@@ -162,7 +162,7 @@ def _media_lost(leg: Leg, news: s.MediaIsLost) -> None:
     if leg.state is State.ANSWERING:
         incoming.failed(leg, f"the audio did not come up: {news.reason}")
     elif leg.answered and not leg.socket_up:
-        leg.end("connection_lost")
+        leg.hang_up("connection_lost")
     elif leg.answered:
         midcall.media_lost(leg, news.reason)
     else:
@@ -244,7 +244,16 @@ def socket_lost(leg: Leg) -> None:
     elif leg.state is State.RESUMING:
         midcall.resume_failed(leg, "connection lost")
     if not (leg.answered and leg.media_up) and not _comes_up(leg):
+        _end_without_socket(leg)
+
+
+def _end_without_socket(leg: Leg) -> None:
+    """The PBX may go on with the call, so it has to be told as soon as that is possible again; but not to stop ringing
+    us, for it may well ring anew when we are back."""
+    if leg.state is State.OFFERED or (leg.state is State.ANSWERING and not leg.answer_sent):
         leg.end("connection_lost")
+    else:
+        leg.hang_up("connection_lost")
 
 
 def _comes_up(leg: Leg) -> bool:
