@@ -241,7 +241,7 @@ async def test_a_call_that_the_pbx_knows_or_may_know_goes_on(
                 back(bench)
                 await trio.sleep(60)
                 assert [one.state for one in (call, other)] == ["up", "up"]
-                assert len(bench.port.of(c.Subscribe)) == asked
+                assert [one.what for one in bench.port.of(c.Subscribe)] == ["own-calls", "domain-calls"] * asked
         nursery.cancel_scope.cancel()
 
 

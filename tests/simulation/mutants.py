@@ -8,6 +8,7 @@ from typing import Any
 
 import trio
 
+from vodiabot.calls import Farewells
 from vodiabot.calls.leg import Leg
 from vodiabot.domain.calls import Calls
 from vodiabot.errors import ConnectionLost
@@ -77,6 +78,11 @@ def the_end_is_told_twice(patch: Any) -> None:
     patch.setattr(Leg, "_tear_down", talkative)
 
 
+def a_bye_without_a_socket_is_forgotten(patch: Any) -> None:
+    """Who hung up while the PBX was away has not, for the PBX."""
+    patch.setattr(Farewells, "owe", lambda self, command: False)
+
+
 MUTANTS: dict[str, tuple[Patch, str]] = {
     patch.__name__: (patch, finding)
     for patch, finding in (
@@ -85,6 +91,7 @@ MUTANTS: dict[str, tuple[Patch, str]] = {
         (legs_linger_for_ever, "outlive"),
         (what_is_not_listed_lives_on, "does not believe"),
         (the_end_is_told_twice, "is over"),
+        (a_bye_without_a_socket_is_forgotten, "is left"),
     )
 }
 """Name → the bug, and a word of what the simulation says of it."""

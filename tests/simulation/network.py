@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -39,7 +41,7 @@ FAIR = Weather()
 
 def some_weather(rng: random.Random, *, dirty: bool) -> Weather:
     """One kind of weather; `dirty`: also what TCP rules out, but a PBX may do all the same."""
-    weather = Weather(delay=rng.choice([0.0, 0.05, 0.3, 2.0]), cut=rng.choice([0.0, 0.0, 0.02]))
+    weather = Weather(delay=rng.choice([0.0, 0.05, 0.3, 2.0]), cut=rng.choice([0.0, 0.0, 0.1]))
     if not dirty:
         return weather
     chance = rng.choice([0.005, 0.02])
@@ -56,8 +58,8 @@ class Network:
         """Frames that were duplicated, swapped, garbled or lost."""
         self.spoiled_before = 0
         """As many of them belong to earlier connections."""
-        self.sent: list[tuple[str, str]] = []
-        """What the bot gave to a socket: the socket's name, the text."""
+        self.cut: Counter[tuple[str, str]] = Counter()
+        """Commands in whose midst the socket died, by call-id and action: the bot can't know whether they arrived."""
         self._pbx = pbx
         self._rng = rng
 
@@ -82,12 +84,14 @@ class RoughSocket:
     async def send(self, text: str) -> None:
         cut = self._rng.random() < self._network.weather.cut
         if cut and self._rng.random() < 0.5:
-            self._die()
+            self._die(text)
         await self._inner.send(text)
         if cut:
-            self._die()
+            self._die(text)
 
-    def _die(self) -> None:
+    def _die(self, text: str) -> None:
+        frame = json.loads(text)
+        self._network.cut[str(frame.get("callid") or ""), str(frame["action"])] += 1
         self._inner._pbx.cut(self._inner._name)
         raise ConnectionLost("the connection was reset")
 

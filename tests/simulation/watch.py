@@ -20,6 +20,10 @@ from .network import Network
 ONCE = ("sdp-packet", "sip-bye", "sip-busy", "sip-ack")
 """Frames that make sense once for a call-id."""
 
+AGAIN = ("sip-bye", "sip-busy")
+"""Of these the ones that are said again after a reconnect, if the socket died over them: a PBX that has missed one
+keeps a caller in a dead line, and one that has had both does nothing (`calls.comeback`)."""
+
 
 LATE = 3
 """Looks during which bot and PBX may differ: calls that were the bot's own until just now are somebody else's only
@@ -137,10 +141,11 @@ class Watch:
 
     def _most(self, call_id: str, action: str) -> int:
         """Who gives up a call that is being answered at that moment says so, acknowledges the answer, and then hangs
-        up what came of it."""
+        up what came of it. That a call is over is said once more where nobody knows whether it arrived."""
         if action == "sip-bye" and not self._once[call_id, "sip-ack"]:
             self._given_up.add(call_id)
-        return 2 if action == "sip-bye" and call_id in self._given_up else 1
+        most = 2 if action == "sip-bye" and call_id in self._given_up else 1
+        return most + (self.network.cut[call_id, action] if action in AGAIN else 0)
 
     # --- quiet moments -----------------------------------------------------------------------------------------------
 
@@ -184,11 +189,19 @@ class Watch:
                 found.add(f"registration of {user}: {account}")
         return found
 
+    def forgotten(self) -> set[str]:
+        """Legs of the bot at the PBX that the bot knows nothing of: somebody sits there in a dead line."""
+        known: set[str] = set().union(*(call._leg.dialog.aliases for call in self.bot.calls))
+        legs = self.pbx.pbx.snapshot()["legs"]
+        return {f"leg {leg['callid']} is left" for leg in legs if leg["user"] == "45" and leg["callid"] not in known}
+
     def agree(self, steady: bool) -> None:
         """Some steps after each reconcile, bot and PBX agree. `steady`: nothing is in the way of frames now."""
         line = self.bot.lines[0]
         self._steady = self._steady + 1 if steady and line.up and not self._lost_on_this_connection() else 0
         differences = self.differences() if self._steady > 3 else set()
+        if self._steady:
+            differences |= self.forgotten()
         self._differed = Counter({one: self._differed[one] + 1 for one in differences})
         lasting = sorted(one for one, looks in self._differed.items() if looks > LATE)
         self._require(not lasting, f"the bot does not believe what the PBX says: {lasting}")

@@ -19,6 +19,8 @@ ASK_AGAIN = (3.0, 5.0, 10.0)
 """Seconds after each time that a PBX which has not spoken of a call of ours yet is asked for its list. A quiet one
 sends none by itself, and absent is who is missing twice (PROTOCOL.md section 3)."""
 
+ASK_FOR = (Subscribe(what="own-calls"), Subscribe(what="domain-calls"))
+
 log = structlog.get_logger(__name__)
 
 
@@ -72,9 +74,10 @@ class Comeback:
     # --- the tasks ---------------------------------------------------------------------------------------------------
 
     async def _find(self) -> None:
-        """Ask the PBX for our own calls until each that lives is found, or is over."""
+        """Ask the PBX for its calls until each that lives is found, or is over. For the domain's, too: who hears of our
+        own alone again and again must take those of everybody else for over (domain/ending.py)."""
         for pause in ASK_AGAIN:
-            if not self.missing or not await self._sent(Subscribe(what="own-calls")):
+            if not self.missing or not all([await self._sent(question) for question in ASK_FOR]):
                 return
             await trio.sleep(pause)
 
