@@ -13,5 +13,5 @@ fi
 if [ $# -gt 0 ]; then
     exec .venv/bin/python -m pytest "$@"
 fi
-# Two at a time, and no test is measured by the clock on the wall; a file's tests stay together, as do what they share.
-exec .venv/bin/python -m pytest -n 2 --dist loadfile
+# Two at a time, and no test is measured by the clock on the wall; tests/conftest.py says what stays together.
+exec .venv/bin/python -m pytest -n 2 --dist loadgroup

@@ -112,6 +112,7 @@ class Bot(OwnThings):
         self._leave = trio.Event()
         self._leave_now = trio.Event()
         self._domain_news = trio.Event()
+        self._domain_due = math.inf
 
     # --- the life of the bot -----------------------------------------------------------------------------------------
 
@@ -161,8 +162,8 @@ class Bot(OwnThings):
         """The domain is pure: it says until when it wants to be asked again."""
         while True:
             self._domain_news = trio.Event()
-            deadline = self.domain.deadline
-            with trio.move_on_after(math.inf if deadline is None else max(0.0, deadline - self.wall())):
+            self._domain_due = _until(self.domain.deadline)
+            with trio.move_on_after(max(0.0, self._domain_due - self.wall())):
                 await self._domain_news.wait()
                 continue
             for event in self.domain.tick(self.wall()):
@@ -340,7 +341,8 @@ class Bot(OwnThings):
         if line is self._leader or isinstance(message, m.Chat):
             for event in self.domain.apply(message, self.wall()):
                 self._publish(event)
-            self._domain_news.set()
+            if _until(self.domain.deadline) < self._domain_due:  # to wake up for each frame would cost more than that
+                self._domain_news.set()
 
     def line_changed(self, line: Line, event: ev.SessionUp | ev.SessionDown) -> None:
         """A session went up or down. When the domain's leader goes, another that is up leads, or else the first to
@@ -371,6 +373,10 @@ class Bot(OwnThings):
         if self.parking.has_left(entry, [line.user for line in self.lines]):
             return False
         return any(line.switchboard.owns(entry) for line in self.lines)
+
+
+def _until(deadline: float | None) -> float:
+    return math.inf if deadline is None else deadline
 
 
 async def _first(work: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:

@@ -10,7 +10,10 @@ from .life import live
 PER_TEST = 4
 
 
-@pytest.mark.parametrize("first", range(0, 200, PER_TEST))
+ALONE = [pytest.param(n, marks=pytest.mark.xdist_group(f"seeds from {n}")) for n in range(0, 200, PER_TEST)]
+
+
+@pytest.mark.parametrize("first", ALONE)
 def test_whatever_happens(first: int) -> None:
     for seed in range(first, first + PER_TEST):
         outcome = live(seed)
@@ -22,8 +25,8 @@ def test_a_run_can_be_had_again() -> None:
 
 
 def test_enough_happens_in_an_hour_to_be_worth_it() -> None:
-    outcomes = [live(seed) for seed in range(300, 308)]
+    outcomes = [live(seed) for seed in range(300, 304)]
     reasons = sum((outcome.reasons for outcome in outcomes), outcomes[0].reasons - outcomes[0].reasons)
-    assert sum(outcome.calls for outcome in outcomes) > 400
-    assert sum(outcome.faults for outcome in outcomes) > 30
+    assert sum(outcome.calls for outcome in outcomes) > 200
+    assert sum(outcome.faults for outcome in outcomes) > 15
     assert {"hangup", "busy", "no_answer", "remote_hangup", "transferred", "cancelled", "rejected"} <= set(reasons)
