@@ -1,4 +1,4 @@
-"""SIGTERM, Ctrl-C and twice Ctrl-C of `vodiabot run`, with a call up: drained, hung up with a bye, nothing left."""
+"""`vodiabot run` with a call up, and SIGTERM, SIGINT once or twice, or SIGKILL: drained, or hung up, and nothing left."""
 
 from __future__ import annotations
 
@@ -108,6 +108,20 @@ async def test_a_second_signal_hangs_up_at_once(tmp_path: Path) -> None:
                 await call.wait_ended()
                 assert await process.wait() == 0
             assert call.reason == "remote_hangup"
+
+
+async def test_a_bot_that_was_killed_hangs_up_when_it_is_back(tmp_path: Path) -> None:
+    async with simulator() as sim, bot_process(sim, tmp_path, seconds=600, drain="1s") as process:
+        caller = a_bot(sim.url, tmp_path, user="46")
+        async with running(caller), caller.dial("45") as call:
+            process.kill()
+            await process.wait()
+            async with bot_process(sim, tmp_path, seconds=600, drain="1s"):
+                with trio.fail_after(20):
+                    await call.wait_ended()
+                assert call.reason == "remote_hangup"
+                told = "the PBX is told of the end of a call of before"
+                assert told in (tmp_path / "log").read_text()
 
 
 async def test_without_calls_it_leaves_and_its_log_keeps_the_password(tmp_path: Path) -> None:

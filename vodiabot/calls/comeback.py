@@ -10,7 +10,7 @@ import trio
 
 from ..errors import ConnectionLost
 from ..ports import CommandPort
-from ..protocol.commands import Command, Subscribe
+from ..protocol.commands import AcceptCall, Command, PlaceCall, Subscribe
 from .farewells import Farewells
 from .leg import Leg
 from .queue import Reconciled
@@ -52,6 +52,28 @@ class Comeback:
         self._socket_up = True
         self._to_say.ring()
         self._to_find.ring()
+
+    def saying(self, leg: Leg, command: Command) -> None:
+        """It is about to be sent. A call that rings here is not noted: it stops by itself when we are gone."""
+        if isinstance(command, PlaceCall | AcceptCall) and leg.ended is None:
+            self.known(leg)
+
+    def known(self, leg: Leg) -> None:
+        """From here on the PBX knows it by this call-id, and will want its bye."""
+        placed = leg.dialog.direction == "outgoing"
+        self._farewells.lives(leg.dialog.call_id, placed_by_us=placed, before=leg.dialog.aliases)
+
+    def over(self, leg: Leg) -> None:
+        """What the PBX has to hear of its end is on its way."""
+        self._farewells.over(leg.dialog.aliases)
+
+    async def say(self, command: Command) -> None:
+        """Something about a call that has no leg."""
+        try:
+            await self._commands.send(command)
+        except ConnectionLost as exc:
+            log.warning("a command was not sent", command=type(command).__name__, why=str(exc))
+            self.unsaid(command)
 
     def unsaid(self, command: Command) -> None:
         """It was not sent, or perhaps not. If it matters it is said at once where the socket lives and was only slow,

@@ -40,6 +40,8 @@ class Farewells:
 
     def lives(self, call_id: str, *, placed_by_us: bool, before: Iterable[str] = ()) -> None:
         """The PBX knows this call, and must hear of its end. `before`: call-ids that it had until now."""
+        if call_id in self._living:
+            return
         for old in before:
             self._living.pop(old, None)
         self._living[call_id] = HangUp(call_id=call_id, caller=placed_by_us)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 import trio
 
-from ..errors import CallEnded, ConnectionLost, IllegalMove, MediaError, TransferFailed, VodiabotError
+from ..errors import CallEnded, ConnectionLost, IllegalMove, VodiabotError
 from ..ports import CommandPort, DtmfReceived, FarSideHeard, FarSideSilent, MediaLeg
 from ..protocol import steps
 from ..protocol.commands import Command
@@ -25,7 +25,20 @@ from .holding import Holding
 from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
 from .permits import NEEDED, Permits
-from .queue import Asked, Entry, Frame, Item, News, Reconciled, Reply, SendFailed, SocketBack, SocketLost
+from .queue import (
+    Asked,
+    Entry,
+    Frame,
+    Item,
+    News,
+    Reconciled,
+    Reply,
+    SendFailed,
+    SocketBack,
+    SocketLost,
+    error_of,
+    refuse,
+)
 from .remote import ListedSide
 
 QUEUE = 1000
@@ -41,9 +54,6 @@ DIGITS = 200
 """Digits that wait for a plugin that doesn't read them; then the oldest goes."""
 
 log = structlog.get_logger(__name__)
-
-CONNECTION_LOST = "connection lost"
-"""How the dialog settles what was on its way when the socket died."""
 
 # intents that the dialog settles later on; the others are over as soon as it has taken them
 _SETTLED_LATER: dict[type[steps.Intent], str] = {
@@ -80,11 +90,13 @@ class Leg:
         commands: CommandPort,
         media: Callable[[Callable[[object], None]], MediaLeg],
         on_fact: Callable[[Leg, steps.Fact], None],
+        on_send: Callable[[Leg, Command], None],
         on_unsaid: Callable[[Command], None],
         wall: Callable[[], float],
         permits: Permits,
     ) -> None:
-        """`on_fact`: what the dialog finds out. `on_unsaid`: a command that was not sent, or perhaps not."""
+        """`on_fact`: what the dialog finds out. `on_send`: a command is about to be sent; `on_unsaid`: it was not, or
+        perhaps not."""
         self.id = dialog.call_id
         self._permits = permits
         self.owner = permits.who()
@@ -98,6 +110,7 @@ class Leg:
         self.answered_or_ended = trio.Event()
         self._commands = commands
         self._on_fact = on_fact
+        self._on_send = on_send
         self._on_unsaid = on_unsaid
         self._wall = wall
         self._put, self._take = trio.open_memory_channel[Item](QUEUE)
@@ -123,9 +136,9 @@ class Leg:
             self._put.send_nowait(item)
         except trio.WouldBlock:
             self._log.error("the call's queue is full, an item was dropped", item=type(item).__name__)
-            _refuse(item, VodiabotError("the call's queue is full"))
+            refuse(item, VodiabotError("the call's queue is full"))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            _refuse(item, self.gone())
+            refuse(item, self.gone())
 
     async def ask(self, intent: steps.Intent) -> None:
         """Ask for something and wait until it is over.
@@ -315,7 +328,7 @@ class Leg:
 
     def _settled(self, settled: steps.Settled) -> None:
         for asked in self._waiting.pop(settled.intent, []):
-            asked.reply.settle(_error_of(settled, asked.intent))
+            asked.reply.settle(error_of(settled, asked.intent))
 
     def _fail_waiting(self, error: BaseException) -> None:
         for all_asked in self._waiting.values():
@@ -348,6 +361,7 @@ class Leg:
 
     async def _send(self, outgoing: _Outgoing) -> None:
         said = False
+        self._on_send(self, outgoing.command)
         try:
             await self._commands.send(outgoing.command)
             said = True
@@ -386,24 +400,7 @@ class Leg:
         self._put.close()
         with suppress(trio.EndOfChannel):
             while True:
-                _refuse(self._take.receive_nowait(), self.gone())
+                refuse(self._take.receive_nowait(), self.gone())
         with suppress(trio.EndOfChannel):
             while True:
                 self._unsaid(self._out_take.receive_nowait())
-
-
-def _error_of(settled: steps.Settled, intent: steps.Intent) -> Exception | None:
-    """What whoever asked gets to see of it."""
-    if settled.error is None:
-        return None
-    if settled.error == CONNECTION_LOST:
-        return ConnectionLost("the connection to the PBX was lost before it was known what became of it")
-    match intent:
-        case steps.WantTransfer(to=to) | steps.WantJoin(to=to) | steps.WantJoined(to=to):
-            return TransferFailed(to, settled.code)
-    return MediaError(f"{settled.intent}: {settled.error}")
-
-
-def _refuse(item: Item, error: BaseException) -> None:
-    if isinstance(item, Asked):
-        item.reply.settle(error)

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 
 import trio
 
+from ..errors import ConnectionLost, MediaError, TransferFailed
 from ..ports import FarSideHeard, FarSideSilent
 from ..protocol.messages import CallEntry, Message
-from ..protocol.steps import Intent, MediaNews
+from ..protocol.steps import Intent, MediaNews, Settled, WantJoin, WantJoined, WantTransfer
+
+CONNECTION_LOST = "connection lost"
+"""How the dialog settles what was on its way when the socket died."""
 
 
 class Reply:
@@ -89,3 +93,21 @@ class Reconciled:
 
 
 Item = Frame | Entry | News | FarSideSilent | FarSideHeard | Asked | SocketLost | SocketBack | SendFailed | Reconciled
+
+
+def error_of(settled: Settled, intent: Intent) -> Exception | None:
+    """What whoever asked gets to see of it."""
+    if settled.error is None:
+        return None
+    if settled.error == CONNECTION_LOST:
+        return ConnectionLost("the connection to the PBX was lost before it was known what became of it")
+    match intent:
+        case WantTransfer(to=to) | WantJoin(to=to) | WantJoined(to=to):
+            return TransferFailed(to, settled.code)
+    return MediaError(f"{settled.intent}: {settled.error}")
+
+
+def refuse(item: Item, error: BaseException) -> None:
+    """Nobody will act on it."""
+    if isinstance(item, Asked):
+        item.reply.settle(error)

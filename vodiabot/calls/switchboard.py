@@ -67,8 +67,7 @@ class Switchboard:
         self._legs: CallIds[Leg] = CallIds()
         self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
-        self._farewells = farewells or Farewells()
-        self._comeback = Comeback(commands, self._farewells)
+        self._comeback = Comeback(commands, Farewells() if farewells is None else farewells)
         self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
         self._draining = False
         self._handlers = Handlers()
@@ -261,6 +260,7 @@ class Switchboard:
             commands=self._commands,
             media=lambda on_event: self._media.open(dialog.call_id, on_event, codecs=codecs),
             on_fact=self._happened,
+            on_send=self._comeback.saying,
             on_unsaid=self._comeback.unsaid,
             wall=self._wall,
             permits=self._settings.permits,
@@ -302,16 +302,14 @@ class Switchboard:
         match fact:
             case steps.LegRenamed(new=new):
                 self._legs[new] = leg
-                self._lives(leg)
+                self._comeback.known(leg)
             case steps.RemoteNamed(name=name, number=number):
                 self._note_remote(call, call.remote.told(number, name))
             case FarSideListed():
                 self._note_remote(call, after_listed(call.remote, fact))
             case steps.LegRinging(early_media=early):
-                self._lives(leg)
                 self._tell(call, events.CallRinging(at=at, call_id=call.id, early_media=early))
             case steps.LegAnswered():
-                self._lives(leg)
                 self._tell(call, events.CallAnswered(at=at, call_id=call.id))
             case steps.LegChanged(what=what):
                 self._tell(call, events.CallChanged(at=at, call_id=call.id, what=what))
@@ -329,14 +327,8 @@ class Switchboard:
     def _number(self, text: str) -> str:
         return normalise(text, self._settings.country)
 
-    def _lives(self, leg: Leg) -> None:
-        """The PBX knows it by this call-id and will want its bye; it stops ringing us by itself when we are gone."""
-        placed = leg.dialog.direction == "outgoing"
-        if placed or leg.answered is not None:
-            self._farewells.lives(leg.dialog.call_id, placed_by_us=placed, before=leg.dialog.aliases)
-
     def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
-        self._farewells.over(leg.dialog.aliases)
+        self._comeback.over(leg)
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))
         if fact.other_dialect:
             # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
@@ -387,14 +379,7 @@ class Switchboard:
 
     def _say(self, command: commands.Command) -> None:
         if self._nursery is not None:
-            self._nursery.start_soon(self._say_once, command)
-
-    async def _say_once(self, command: commands.Command) -> None:
-        try:
-            await self._commands.send(command)
-        except ConnectionLost as exc:
-            self._log.warning("a command was not sent", command=type(command).__name__, why=str(exc))
-            self._comeback.unsaid(command)
+            self._nursery.start_soon(self._comeback.say, command)
 
     def owns(self, entry: m.CallEntry) -> bool:
         """Whether a call-state entry speaks of one of our legs."""
