@@ -1,4 +1,4 @@
-"""`vodiabot run` with a call up, and SIGTERM, SIGINT once or twice, or SIGKILL: drained, or hung up, and nothing left."""
+"""`vodiabot run` with a call up, and SIGTERM, SIGINT (once, twice), SIGKILL: drained, or hung up, and nothing left."""
 
 from __future__ import annotations
 
