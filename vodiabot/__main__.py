@@ -1,6 +1,22 @@
-"""`python -m vodiabot` is `vodiabot`."""
+"""The console script, and `python -m vodiabot`."""
 
-from .cli import main
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
+"""The exit code that a shell expects of a process that Ctrl-C has ended."""
+
+
+def main() -> None:
+    """`cli.main`; a Ctrl-C before it listens for one is no traceback: importing takes a second."""
+    try:
+        from .cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

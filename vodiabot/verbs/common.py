@@ -17,7 +17,6 @@ import trio
 from .. import logs
 from ..config import Config, Overrides, Secret, from_overrides, load
 from ..errors import ConfigError, Problem, UsageError, VodiabotError
-from ..media.bridge import open_media
 from ..plugins import LoadedPlugin, PluginProblem, load_plugins
 from ..plugins.guard import current_call, current_plugin
 from ..plugins.secret_values import secrets_in
@@ -92,12 +91,18 @@ def plugins_of(
 
 def media_of(config: Config) -> Callable[[], AbstractAsyncContextManager[MediaPort]]:
     """The audio engine that `[media]` describes."""
-    return lambda: open_media(
-        codecs=config.media.codecs,
-        ice_servers=config.media.ice_servers,
-        switch_interval=SWITCH_INTERVAL,
-        short_collections=True,
-    )
+
+    def opened() -> AbstractAsyncContextManager[MediaPort]:
+        from ..media.bridge import open_media  # here: verbs without calls need not wait for the audio libraries
+
+        return open_media(
+            codecs=config.media.codecs,
+            ice_servers=config.media.ice_servers,
+            switch_interval=SWITCH_INTERVAL,
+            short_collections=True,
+        )
+
+    return opened
 
 
 def log_context() -> dict[str, str]:
