@@ -37,6 +37,19 @@ def guard(*allow: str, per_minute: int = 30) -> DialGuard:
         (("*",), "", False),
         (("5??",), "501\r\n", True),  # white space around a number is no number of its own
         (("a.b",), "axb", False),
+        (("*97",), "*97", True),  # a feature code, and not what ends in 97
+        (("*97",), "001978555097", False),
+        (("*97",), "**97", False),
+        (("*8*",), "*85701", True),
+        (("*8*",), "001978555085", False),
+        (("???",), "501", True),
+        (("???",), "bob", True),
+        (("???",), "*69", False),  # calls back whoever called last, wherever that is
+        (("?*",), "*710019785550123", False),
+        (("?9",), "*9", False),
+        (("5??",), "5*1", True),
+        (("*-sales",), "north-sales", True),
+        (("*",), "*69", True),
         ((), "500", False),
     ],
 )
@@ -134,6 +147,12 @@ def test_never_more_than_allowed_in_any_minute(times: list[float], per_minute: i
 )
 def test_spelling_opens_nothing(allow: tuple[str, ...], to: str, allowed: bool) -> None:
     assert DialGuard(allow, 30, lambda: ACCOUNTS, "example.com", "DE").allows(to) is allowed
+
+
+@pytest.mark.parametrize("to", ["sip:500@example.com\r\n", "\tsip:500@example.com", " sales\n"])
+def test_white_space_around_an_address_does_not_reach_the_pbx(to: str) -> None:
+    assert guard("@domain", "sales").allows(to)
+    assert dialable(to) == to.strip()
 
 
 PIECES = st.sampled_from(

@@ -27,16 +27,26 @@ _ADDRESS = re.compile(
     r"<?(?:(?:sips?:)?(?P<user>[^@]+)@(?P<host>[^@]+?)(?::[0-9]{1,5})?|(?:sips?|tel):(?P<only>[^@]+))>?", re.IGNORECASE
 )
 _NUMERIC_PATTERN = re.compile(r"\+?[0-9*?#]*[0-9+][0-9*?#]*")
+_ANYTHING = re.compile(".*", re.DOTALL)
 _IN_A_NAME = frozenset("+*#.-_0123456789")
 """Besides letters. Whatever else there is may end a number, add to it, or name a host, wherever it is read."""
 
 
 def _as_regex(pattern: str) -> re.Pattern[str]:
     """`*` is any run of characters, `?` one character; everything else is itself. In a pattern for numbers they stand
-    for keys of a telephone only: `5*` is no name that begins with a 5."""
-    one = "[0-9*#]" if _NUMERIC_PATTERN.fullmatch(pattern) else "."
-    parts = [{"*": one + "*", "?": one}.get(c, re.escape(c)) for c in pattern]
-    return re.compile("".join(parts), re.DOTALL)
+    for keys of a telephone only: `5*` is no name that begins with a 5.
+
+    Feature codes of the PBX, which may call back whoever called last or forward an extension to anywhere, are allowed
+    by their own star alone: `???` is none of them, and `*97` is that code and not every number that ends in 97.
+    """
+    if pattern == EVERYTHING:
+        return _ANYTHING
+    numeric = _NUMERIC_PATTERN.fullmatch(pattern)
+    stars = len(pattern) - len(pattern.lstrip("*")) if numeric else 0
+    one = "[0-9*#]" if numeric else "."
+    parts = [{"*": one + "*", "?": one}.get(c, re.escape(c)) for c in pattern[stars:]]
+    begin = re.escape(pattern[:stars]) if stars else "(?![*#])" if pattern[:1] in "*?" else ""
+    return re.compile(begin + "".join(parts), re.DOTALL)
 
 
 class UsedUp(NotAllowed):

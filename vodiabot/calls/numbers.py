@@ -71,9 +71,10 @@ def forms(text: str, country: str = "") -> tuple[str, ...]:
 
 
 def dialable(text: str) -> str:
-    """What goes over the wire: as it was written, unless it is a number with blanks or punctuation in it."""
+    """What goes over the wire: as it was written, but for white space around it, unless it is a number with blanks or
+    punctuation in it."""
     plain = _plain(text)
-    return plain if _NUMBER.fullmatch(plain) else text
+    return plain if _NUMBER.fullmatch(plain) else text.strip()
 
 
 def plain_number(text: str) -> str:
