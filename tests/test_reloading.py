@@ -190,7 +190,9 @@ async def test_plugins_come_and_go(tmp_path: Path, autojump_clock: Any) -> None:
     async with laboratory(tmp_path) as (lab, bot, caller, reload):
         lab.write('"failing", "holder"', more='[[route]]\nplugin = "failing"\nfallback = ""\n')
         (holder,) = bot.host.plugins
+        bot.host.leave_out("failing", "it was wrong when the bot began")
         outcome = await reload()
+        assert [state.state for state in bot.host.all_states()] == ["running", "running"], "nothing is left out now"
         assert (outcome.started, outcome.changed) == (("failing",), ("[plugins]", "[[route]]"))
         assert bot.host.plugins[1] is holder, "not touched"
         with pytest.raises(NoAnswer):

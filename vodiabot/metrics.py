@@ -189,9 +189,10 @@ class Readings(Collector):
         yield _counters("frames_sent", "Frames to the PBX", label, {x.user: x.session.frames_sent for x in lines})
 
     def _of_plugins(self) -> Iterator[Metric]:
-        states = self._bot.host.states()
+        states = self._bot.host.all_states()
         label = ("plugin",)
-        yield _gauges("plugin_up", "1: at work", label, {s.name: float(s.state == "running") for s in states})
+        up = {s.name: float(s.state == "running") for s in states}
+        yield _gauges("plugin_up", "1: at work; 0: not, also of one that is wrong and left out", label, up)
         yield _gauges(
             "plugin_quarantined", "1: in quarantine", label, {s.name: float(s.state == "quarantined") for s in states}
         )
@@ -206,8 +207,8 @@ class Readings(Collector):
 
 PLUGIN_COUNTERS = {
     "hook_calls": "Hooks that were called",
-    "failures": "Hook calls, handlers and work that raised or took too long",
-    "timeouts": "Of these, those that took too long",
+    "failures": "Hook calls, handlers and work that raised",
+    "timeouts": "Hook calls that took too long",
     "quarantines": "Times that it was put into quarantine",
     "skipped": "Events of state that it has missed, being behind",
     "coalesced": "Events of state that were replaced by newer ones",

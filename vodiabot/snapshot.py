@@ -25,7 +25,7 @@ def snapshot_of(bot: Bot) -> dict[str, Any]:
         "calls": [_call(call) for call in bot.calls],
         "domain_calls": [_domain_call(seen) for seen in bot.domain.calls.values()],
         "accounts": [msgspec.structs.asdict(account) for account in bot.domain.accounts.values()],
-        "plugins": [{"name": s.name, "state": s.state, "detail": s.reason} for s in bot.host.states()],
+        "plugins": [{"name": s.name, "state": s.state, "detail": s.reason} for s in bot.host.all_states()],
     }
 
 
@@ -44,7 +44,7 @@ def status_of(bot: Bot) -> dict[str, Any]:
         "config": {"file": bot.config.where.file, "loaded": bot.config_loaded},
         "sessions": [_session(line) for line in bot.lines],
         "calls": [_call_with_quality(call, now) for call in bot.calls],
-        "plugins": [dataclasses.asdict(state) for state in bot.host.states()],
+        "plugins": [dataclasses.asdict(state) for state in bot.host.all_states()],
         "memory": memory(),
         "blocked": {
             "times": bot.watchdog.blockages,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prometheus_client.samples import Sample
 from structlog.testing import capture_logs
 
+from vodiabot.bot import Bot
 from vodiabot.config import load
+from vodiabot.verbs.plugins import in_words
 from vodiabot.verbs.run import make_bot
+from vodiabot.verbs.status import lines
 
 TEXT = """
 [pbx]
@@ -20,6 +24,33 @@ password = "secret"
 [plugin.greter]
 text = "Hello"
 """
+
+
+BROKEN = """
+[plugins]
+path = ["."]
+enabled = ["greeter", "broken"]
+"""
+
+
+def test_a_plugin_that_is_left_out_can_be_seen_for_as_long_as_the_bot_runs(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(TEXT.replace("[plugin.greter]", "[plugin.greeter]") + BROKEN)
+    (tmp_path / "broken.py").write_text("import there_is_no_such_module\n")
+    bot = make_bot(load(file))
+    greeter, broken = bot.status()["plugins"]
+    assert (greeter["name"], greeter["state"]) == ("greeter", "stopped")  # it does not run yet
+    assert (broken["name"], broken["state"]) == ("broken", "left_out")
+    assert "broken.py:1: it can't be imported: ModuleNotFoundError" in broken["reason"]
+    assert [plugin["name"] for plugin in bot.snapshot()["plugins"]] == ["greeter", "broken"]
+    up = {sample.labels["plugin"]: sample.value for sample in _samples(bot, "vodiabot_plugin_up")}
+    assert up == {"greeter": 0.0, "broken": 0.0}
+    assert "broken  left out (" in "\n".join(lines(bot.status()))
+    assert in_words(broken, 0.0).startswith("left out: ")
+
+
+def _samples(bot: Bot, name: str) -> list[Sample]:
+    return [sample for metric in bot.metrics.registry.collect() for sample in metric.samples if sample.name == name]
 
 
 def test_a_section_of_no_plugin_is_told_as_that_and_not_as_a_route(tmp_path: Path) -> None:

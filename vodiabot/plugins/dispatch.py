@@ -44,6 +44,7 @@ class PluginHost:
         self._wall = wall
         self._nursery: trio.Nursery | None = None
         self._running = False
+        self._left_out: dict[str, PluginState] = {}
         self._former: set[Runner] = set()
         """They were replaced, and have calls that go on."""
         self._runners: dict[str, Runner] = {}
@@ -121,6 +122,7 @@ class PluginHost:
         fresh = {p.name: self._runner(p) for p in plugins if p.name not in kept}
         for runner in fresh.values():
             runner.begin()
+        self._left_out.clear()
         self._install({p.name: kept.get(p.name) or fresh[p.name] for p in plugins})
         self._former |= set(former)
         with trio.CancelScope(shield=True):  # it is bounded, and half of it would leave plugins that nobody started
@@ -129,6 +131,10 @@ class PluginHost:
                     nursery.start_soon(runner.retire)
             if self._nursery is not None:
                 await self._start(list(fresh.values()))
+
+    def leave_out(self, plugin: str, why: str) -> None:
+        """For those who look: this one is enabled, but wrong, and not among the others, until a reload."""
+        self._left_out.setdefault(plugin, PluginState(plugin, "left_out", why, self._wall()))
 
     def hold_to(self, hook_timeout: float, error_budget: int, error_window: float) -> None:
         """Other limits, from now on, for all plugins."""
@@ -211,6 +217,10 @@ class PluginHost:
     def states(self) -> list[PluginState]:
         """How each plugin fares, in the order of `[plugins] enabled`."""
         return [runner.state() for runner in self._runners.values()]
+
+    def all_states(self) -> list[PluginState]:
+        """The same, and those that were left out."""
+        return [*self.states(), *self._left_out.values()]
 
 
 def _of(plugin: LoadedPlugin, runners: Iterable[Runner]) -> Runner | None:

@@ -73,8 +73,9 @@ class LoadedPlugin:
         return tuple(self.implementations)
 
 
-StateName = Literal["starting", "running", "quarantined", "stopped"]
-"""`starting`: its setup runs. `stopped`: the bot is not running (yet, or any more)."""
+StateName = Literal["starting", "running", "quarantined", "stopped", "left_out"]
+"""`starting`: its setup runs. `stopped`: the bot is not running (yet, or any more). `left_out`: it is wrong, and the bot
+began without it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class PluginState:
     name: str
     state: StateName
     reason: str = ""
-    """Why it is in quarantine."""
+    """Why it is in quarantine, or left out."""
     since: float = 0.0
     """When that began; seconds since the epoch."""
     until: float | None = None

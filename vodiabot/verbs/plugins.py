@@ -50,6 +50,8 @@ def in_words(state: Mapping[str, Any] | None, now: float) -> str:
     """`running`, or `quarantined for 25 s: 10 errors within 60 s`."""
     if state is None:
         return "not in the running bot: vodiabot reload"
+    if state["state"] == "left_out":
+        return f"left out: {state['reason']}"
     if state["state"] != "quarantined":
         return str(state["state"])
     left = max(0, round((state["until"] or now) - now))

@@ -105,7 +105,11 @@ def make_bot(config: Config, tape: Tape | None = None) -> Bot:
     sessions: Callable[..., Any] = make_session
     if tape is not None:
         media, sessions = taped_media(tape, media), taped_sessions(tape, sessions)
-    return Bot(config, plugins=plugins, media=media, make_session=sessions, watch=True)
+    bot = Bot(config, plugins=plugins, media=media, make_session=sessions, watch=True)
+    for problem in problems:
+        if problem.left_out:
+            bot.host.leave_out(problem.plugin, str(problem.problem))
+    return bot
 
 
 def _is_vital(config: Config, problem: PluginProblem) -> bool:

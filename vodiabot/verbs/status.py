@@ -88,7 +88,8 @@ def _plugin(plugin: dict[str, Any]) -> str:
         )
         if plugin[key]
     ]
-    return "  ".join([f"{plugin['name']}  {plugin['state']}{until}{reason}", *counted])
+    state = plugin["state"].replace("_", " ")
+    return "  ".join([f"{plugin['name']}  {state}{until}{reason}", *counted])
 
 
 def span(seconds: float) -> str:
