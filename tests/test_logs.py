@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_json_one_object_a_line(set_up: Any) -> None:
         log.exception("failed")
     first, second = told(out)
     assert (first["event"], first["level"], first["extension"], first["call"]) == ("a\nb", "info", "45", "c1")
-    assert first["timestamp"]
+    assert datetime.fromisoformat(first["timestamp"]).utcoffset() == timedelta(), "a machine need not guess the zone"
     assert second["exception"].endswith("ValueError: x")
 
 

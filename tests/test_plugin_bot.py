@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -256,14 +257,20 @@ async def test_work_that_fails_harms_nobody_and_the_plugin_is_named(tmp_path: Pa
     async def fail() -> None:
         raise ZeroDivisionError
 
+    async def fail_with(secret: str) -> None:
+        raise ZeroDivisionError
+
     async with running(tmp_path, author) as (bot, _):
         with structlog.testing.capture_logs() as lines:
             author.bot.every(10, fail)
             await trio.sleep(25)
+            author.bot.spawn(partial(fail_with, "s3cret"))
+            await trio.sleep(1)
         failed = [line for line in lines if line["log_level"] == "error"]
-        assert len(failed) == 2
+        job = f"{fail.__qualname__}, every 10 s"
+        assert [line["task"] for line in failed] == [job, job, fail_with.__qualname__]
         assert {line["plugin"] for line in failed} == {"author"}
-        assert [state.failures for state in bot.host.states()] == [2]
+        assert [state.failures for state in bot.host.states()] == [3]
 
 
 async def test_asyncio(tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ class Output:
             self._add_context,
             structlog.processors.add_log_level,
             self._count,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            # people know what their clock shows; a machine must not have to guess the time zone, or which 2:30 it was
+            structlog.processors.TimeStamper(fmt="iso", utc=not self._human),
             *self._rendering(),
             self.redactor.last,
         ]

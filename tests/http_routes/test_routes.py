@@ -141,7 +141,7 @@ async def test_a_handler_that_fails_tells_the_caller_nothing(handler: Any, tmp_p
         assert "1234" not in answer.text
         assert [state.failures for state in bot.host.states()] == [1]
         [failed] = [line for line in lines if line["log_level"] == "error"]
-        assert failed["plugin"] == "author"
+        assert (failed["plugin"], failed["task"]) == ("author", "POST /call")
         assert failed["exc_info"].__notes__ == ["in the handler of POST /call"]
 
 

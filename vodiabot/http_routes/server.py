@@ -135,6 +135,8 @@ class _Visit:
         self._route = route
         self._request = request
         self._time_limit = time_limit
+        self.task_name = f"{route.method} {route.path}"
+        """In the log."""
 
     async def run(self) -> None:
         """What it raises is the plugin's, for whoever runs the plugin's work."""
@@ -147,17 +149,13 @@ class _Visit:
             self.answer = Response(400, str(exc))
         except trio.TooSlowError:
             self.answer = Response(504, "it took too long")
-            raise TimeoutError(f"{self._what} took longer than {self._time_limit:g} s") from None
+            raise TimeoutError(f"{self.task_name} took longer than {self._time_limit:g} s") from None
         except Exception as exc:
             self.answer = Response(500, "that went wrong here")
-            exc.add_note(f"in the handler of {self._what}")
+            exc.add_note(f"in the handler of {self.task_name}")
             raise
         finally:
             self.over.set()
-
-    @property
-    def _what(self) -> str:
-        return f"{self._route.method} {self._route.path}"
 
 
 def _parts(request: WebRequest) -> AsyncGenerator[bytes, None]:

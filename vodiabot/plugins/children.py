@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -55,3 +56,13 @@ class Children:
             nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True):
             await self._gone.wait()
+
+
+def name_of(work: Callable[..., Any]) -> str:
+    """For the log: what the author knows it by. Arguments stay out of it, as they may be anything."""
+    name = getattr(getattr(work, "__self__", None), "task_name", None)  # a job's, or a request's
+    if isinstance(name, str):
+        return name
+    while isinstance(work, partial):
+        work = work.func
+    return str(getattr(work, "__qualname__", type(work).__qualname__))

@@ -74,8 +74,8 @@ class LoadedPlugin:
 
 
 StateName = Literal["starting", "running", "quarantined", "stopped", "left_out"]
-"""`starting`: its setup runs. `stopped`: the bot is not running (yet, or any more). `left_out`: it is wrong, and the bot
-began without it."""
+"""`starting`: its setup runs. `stopped`: the bot is not running (yet, or any more). `left_out`: it is wrong, and the
+bot began without it."""
 
 
 @dataclass(frozen=True)

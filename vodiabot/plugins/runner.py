@@ -14,6 +14,7 @@ import trio
 
 from ..errors import NotAllowed, PluginError
 from .callee import Callee
+from .children import name_of
 from .conduct import Conduct, Supervision
 from .guard import on_behalf_of, parted
 from .importing import in_a_line
@@ -376,8 +377,8 @@ class Runner:
         """Its own background work; ends with its present life. Raises NotAllowed if it does not run."""
         if self._life is None or not self._life.open:
             raise NotAllowed(f"plugin {self.plugin.name} is not running")
-        name = getattr(work, "__qualname__", repr(work))
-        self._life.spawn(partial(self.conduct.guarded, partial(work, *args), "background work of a plugin", task=name))
+        guarded = partial(self.conduct.guarded, partial(work, *args), "background work of a plugin", task=name_of(work))
+        self._life.spawn(guarded)
 
 
 async def _first_of(*events: trio.Event) -> None:

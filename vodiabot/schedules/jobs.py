@@ -46,6 +46,8 @@ class Job(ABC):
         self._work = work
         self._spawn = spawn
         self._wall = wall
+        self.task_name = label
+        """Of its runs, in the log."""
         self._log = log.bind(job=label)
         self._scope = trio.CancelScope()
         self._busy = False
@@ -183,7 +185,8 @@ class Schedules:
         return self._begin(partial(ByCron, Cron(line, tz)), work, args, f"{line} ({tz})")
 
     def _begin(self, make: Callable[..., Job], work: Work, args: tuple[Any, ...], when: str) -> Job:
-        name = getattr(work, "__qualname__", type(work).__name__)
+        function: Any = work.func if isinstance(work, partial) else work
+        name = getattr(function, "__qualname__", type(function).__name__)
         job = make(partial(work, *args), self._spawn, self._wall, f"{name}, {when}")
         self._spawn(job.run)
         return job
