@@ -12,7 +12,7 @@ import typer
 
 from . import logs
 from .errors import ConfigError
-from .verbs.common import Connection, configuration, execute, guarded, log_context, report
+from .verbs.common import Connection, configuration, execute, guarded, log_context, report, say_version
 
 app = typer.Typer(
     name="vodiabot",
@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # else it takes [pbx] for markup, and leaves it out
 )
 plugins_app = typer.Typer(help="What is loaded.", no_args_is_help=True)
 app.add_typer(plugins_app, name="plugins")
@@ -68,6 +69,15 @@ LogLevelOption = Annotated[
 def main() -> None:
     """The console script."""
     app()
+
+
+@app.callback()
+def _everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=say_version, help="The version, and no more.")
+    ] = False,
+) -> None:
+    pass
 
 
 def _finish(

@@ -14,7 +14,7 @@ from typing import Any
 
 import trio
 
-from .. import logs
+from .. import __version__, logs
 from ..config import Config, Overrides, Secret, from_overrides, load
 from ..errors import ConfigError, Problem, UsageError, VodiabotError
 from ..plugins import LoadedPlugin, PluginProblem, load_plugins
@@ -168,6 +168,13 @@ def say(text: str) -> None:
     """A line of result."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def say_version(wanted: bool) -> None:
+    """For `--version`, which ends there."""
+    if wanted:
+        say(f"vodiabot {__version__}")
+        sys.exit(DONE)
 
 
 def say_error(text: str) -> None:

@@ -1,0 +1,28 @@
+"""What the command line says of itself."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from vodiabot import __version__
+from vodiabot.cli import app
+
+
+@pytest.mark.parametrize(
+    ("verb", "says"),
+    [
+        ("run", ["instead of [pbx] url", "instead of [pbx] domain", "instead of [[extension]]"]),
+        ("call", ["instead of [media] codecs"]),
+    ],
+)
+def test_names_of_tables_are_no_markup(verb: str, says: list[str]) -> None:
+    shown = CliRunner(env={"COLUMNS": "160"}).invoke(app, [verb, "--help"])
+    assert shown.exit_code == 0
+    for text in says:
+        assert text in shown.output
+
+
+def test_the_version() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"vodiabot {__version__}\n")
