@@ -163,6 +163,39 @@ def test_no_password_in_a_repr() -> None:
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 
+def test_passwords_out_of_variables_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIM_TEST", "from a variable")
+    (tmp_path / "pw").write_text("from a file\r\nmore\n")
+    text = 'admin = { user = "a", password = { file = "pw" } }\n'
+    text += '[[extension]]\nuser = "45"\npassword = { env = "SIM_TEST" }\n'
+    config = parse(tomli.loads(text), file="sim.toml", base=tmp_path)
+    assert config.admin == Admin("a", "from a file")
+    assert config.extensions == (Extension("45", "from a variable", hidden=True),)
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ('{ env = "SIM_NOT_SET" }', "the environment variable SIM_NOT_SET is not set"),
+        ('{ file = "none" }', "none can't be read: No such file"),
+        ('{ file = "\\u0000" }', "can't be read: it can be no path"),
+        ('{ file = "empty" }', "empty is empty"),
+        ('{ file = "odd" }', "odd is not UTF-8 text"),
+        ('{ env = "A", file = "b" }', "a text, { env = "),
+        ("{ env = 5 }", "a text, { env = "),
+        ("5", "a text, { env = "),
+    ],
+)
+def test_a_password_that_can_not_be_had(form: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "odd").write_bytes(b"\xff")
+    table = tomli.loads(f'[[extension]]\nuser = "45"\npassword = {form}\n')
+    with pytest.raises(ConfigError) as caught:
+        parse(table, file="sim.toml", base=tmp_path)
+    [problem] = caught.value.problems
+    assert (problem.key, says in problem.message) == ("extension[0].password", True), problem.message
+
+
 def test_every_mistake_at_once_with_its_line() -> None:
     found = problems(
         """\

@@ -66,7 +66,7 @@ class Draft:
         self._check_addresses()
         self._check_speech()
         if self._source.problems:
-            raise ConfigError(in_order(self._source.problems, self._source.file), self._of_plugins())
+            raise ConfigError(in_order(self._source.problems, self._source.file), self._of_others())
         return Config(
             pbx=PbxConfig(**pbx),
             extensions=tuple(ExtensionConfig(**values) for values in extensions),
@@ -84,7 +84,8 @@ class Draft:
             where=Where(file=self._source.file, lines=self._source.lines),
         )
 
-    def _of_plugins(self) -> Config | None:
+    def _of_others(self) -> Config | None:
+        """What plugins and the simulator have to judge, as far as it can be told."""
         if any(problem.key.startswith("plugin") for problem in self._source.problems):
             return None
         return Config(
@@ -93,6 +94,7 @@ class Draft:
             bot=BotConfig(state_dir=Path()),
             plugins=PluginsConfig(**self._read.get("plugins", {})),
             plugin=self._read.get("plugin", {}),
+            sim=self._read.get("sim"),
             where=Where(file=self._source.file, lines=self._source.lines),
         )
 

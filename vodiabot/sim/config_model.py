@@ -42,6 +42,8 @@ class Extension:
     name: str = ""
     manages_calls: bool = False
     """It may act on calls that it takes no part in."""
+    hidden: bool = False
+    """Its password came out of a variable or a file: nobody is to be shown it."""
 
     def __repr__(self) -> str:
         return f"Extension({self.user!r}, ***, {self.name!r})"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .config_model import CODECS, DIALECTS, FAULTS, SERVICE_OPTIONS, Admin, Extension, Group, Orbit, Service, SimConfig
+from .config_secrets import elsewhere
 
 KEYS = (
     "domain",
@@ -89,9 +90,10 @@ class Reader:
         self._known(table, ["user", "password", "name", "manages_calls"], at)
         return Extension(
             self._name(table, "user", None, at),
-            self._text(table, "password", None, at),
+            self._secret(table, None, at),
             self._text(table, "name", "", at),
             self._flag(table, "manages_calls", False, at),
+            isinstance(table.get("password"), dict),
         )
 
     def _service(self, table: dict[str, Any], at: str) -> Service:
@@ -142,9 +144,7 @@ class Reader:
             self._wrong("admin", "a table { user = …, password = … } is needed")
             return Admin()
         self._known(table, ["user", "password"], "admin.")
-        return Admin(
-            self._text(table, "user", "admin", "admin."), self._text(table, "password", "admin", "admin.")
-        )
+        return Admin(self._text(table, "user", "admin", "admin."), self._secret(table, "admin", "admin."))
 
     def _tls(self, value: Any) -> bool | str | dict[str, str]:
         if value is False or value == "self-signed":
@@ -177,6 +177,16 @@ class Reader:
             self._wrong(f"{at}{key}", "a text is needed")
             return ""
         return value
+
+    def _secret(self, table: dict[str, Any], standard: str | None, at: str) -> str:
+        form = table.get("password", standard)
+        if form is None or isinstance(form, str):
+            return self._text(table, "password", standard, at)
+        try:
+            return elsewhere(form if isinstance(form, dict) else {}, self._base)
+        except ValueError as exc:
+            self._wrong(f"{at}password", str(exc))
+            return ""
 
     def _name(self, table: dict[str, Any], key: str, standard: str | None, at: str = "") -> str:
         """A number or a domain: it stands in URLs and addresses."""

@@ -24,6 +24,9 @@ def _table(properties: Json, *required: str) -> Json:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
+_PASSWORD: Json = {"anyOf": [TEXT, _table({"env": NAME}, "env"), _table({"file": NAME}, "file")]}
+
+
 def _rows(row: Json) -> Json:
     return {"type": "array", "items": row}
 
@@ -45,7 +48,7 @@ def sim_schema() -> Json:
             "dialect": {"enum": list(DIALECTS)},
             "expires": {"type": "number", "minimum": 1},
             "server_header": TEXT,
-            "admin": _table({"user": TEXT, "password": TEXT}),
+            "admin": _table({"user": TEXT, "password": _PASSWORD}),
             "tls": {"anyOf": [{"enum": [False, "self-signed"]}, files]},
             "codecs": _rows({"enum": list(CODECS)}),
             "rename_calls": FLAG,
@@ -54,7 +57,7 @@ def sim_schema() -> Json:
             "browsers_offer": FLAG,
             "tells_names": FLAG,
             "extension": _rows(
-                _table({"user": NAME, "password": TEXT, "name": TEXT, "manages_calls": FLAG}, "user", "password")
+                _table({"user": NAME, "password": _PASSWORD, "name": TEXT, "manages_calls": FLAG}, "user", "password")
             ),
             "service": _rows({"oneOf": [_service(kind) for kind in SERVICE_OPTIONS]}),
             "group": _rows(_table({"number": NAME, "members": _rows(TEXT)}, "number", "members")),

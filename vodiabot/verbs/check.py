@@ -28,13 +28,18 @@ def _checked(connection: Connection) -> tuple[Config | None, list[Problem]]:
     try:
         config = configuration(connection, pbx_optional=True)
     except ConfigError as exc:
-        return None, exc.problems + (_of_plugins(exc.readable) if isinstance(exc.readable, Config) else [])
-    problems: list[Problem] = []
+        readable = exc.readable
+        return None, exc.problems + (_of_others(readable) if isinstance(readable, Config) else [])
+    return config, _of_others(config)
+
+
+def _of_others(config: Config) -> list[Problem]:
+    """What only those know to whom a section belongs: the simulator, plugins."""
     try:
         sim_of(config)
     except ConfigError as exc:
-        problems += exc.problems
-    return config, problems + _of_plugins(config)
+        return exc.problems + _of_plugins(config)
+    return _of_plugins(config)
 
 
 def _of_plugins(config: Config) -> list[Problem]:

@@ -13,7 +13,7 @@ import trio
 from ..config import Config, Secret
 from ..config.model import ConsoleConfig, ExtensionConfig
 from ..errors import ConfigError, Problem
-from ..sim.config import SimConfig
+from ..sim.config import Extension, SimConfig
 from ..sim.config import default as default_sim
 from ..sim.server import RunningSim, serve
 from .common import DEFAULT_FILE, DONE, Connection, configuration, on_signals, say
@@ -89,16 +89,20 @@ def _welcome(running: RunningSim, sim: SimConfig, config: Config, console: str |
     if guests:
         domain = "" if sim.domain == "localhost" else f"&domain={quote(sim.domain)}"
         say(f"  Open    {running.url}/#user={guests[0].user}&dial={mine[0]}{domain}")
-        say(f"  Sign in as extension {guests[0].user}, password {guests[0].password}, let the page use the microphone,")
+        say(f"  Sign in as extension {_login_of(guests[0])}, let the page use the microphone,")
         say(f"  and call {mine[0]}: {_expect(config)}")
     for service in sim.services[:2]:
         say(f"  Also: call {service.number} ({service.kind}).")
     if len(guests) > 1:
-        say(f"  A second page can sign in as {guests[1].user}, password {guests[1].password}, and call the first.")
+        say(f"  A second page can sign in as {_login_of(guests[1])}, and call the first.")
     if console is not None:
         say(f"  The console, which shows how the bot and the domain are: {console}")
     say("  Ctrl-C ends it.")
     say("")
+
+
+def _login_of(guest: Extension) -> str:
+    return f"{guest.user}, with its password" if guest.hidden else f"{guest.user}, password {guest.password}"
 
 
 def _expect(config: Config) -> str:
