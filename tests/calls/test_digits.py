@@ -7,6 +7,7 @@ import warnings
 from contextlib import aclosing
 
 import pytest
+import structlog
 import trio
 from trio.testing import MockClock
 
@@ -41,6 +42,14 @@ async def test_left_in_the_midst_it_leaves_nothing_to_complain_of(autojump_clock
                 gc.collect()
                 await trio.lowlevel.checkpoint()
             assert await anext(talk.call.dtmf()) == "3"
+
+
+async def test_what_callers_press_is_in_no_log_but_that_of_debug(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        with structlog.testing.capture_logs() as lines:
+            talk.press(0.5, "7")
+            assert await talk.call.gather(1) == "7"
+        assert {line["log_level"] for line in lines if "7" in line.values()} == {"debug"}
 
 
 async def test_it_ends_with_the_call_and_again_at_once(autojump_clock: MockClock) -> None:

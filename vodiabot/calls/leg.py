@@ -169,7 +169,7 @@ class Leg:
             self.post(News(news))
 
     def _digit(self, digit: str) -> None:
-        self._log.info("digit heard", digit=digit)
+        self._log.debug("digit heard", digit=digit)  # it may be one of a PIN: not for a log that is kept for months
         try:
             self.digits_put.send_nowait(digit)
         except trio.WouldBlock:
