@@ -72,6 +72,7 @@ def test_dials_of_the_last_minute_count() -> None:
         (("@domain",), "700", "'700' is no account of this domain.*allow it with .limits. dial_allow = "),
         (("@domain",), "700;x=1", "is not in .limits. dial_allow"),  # no pattern would allow this
         (("@domain", "6??"), "700", "is not in .limits. dial_allow"),
+        (("6??",), "7" * 65, "^'7{64}…' is not in .limits. dial_allow"),
         (("6??",), "700", "is not in .limits. dial_allow"),
     ],
 )

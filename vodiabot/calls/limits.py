@@ -23,6 +23,9 @@ DOMAIN_ACCOUNTS = "@domain"
 EVERYTHING = "*"
 """The pattern with which even numbers at other hosts may be dialled."""
 
+LONGEST_SHOWN = 64
+"""Characters of a number that a refusal shows: whoever calls a webhook may send a million."""
+
 _ADDRESS = re.compile(
     r"<?(?:(?:sips?:)?(?P<user>[^@]+)@(?P<host>[^@]+?)(?::[0-9]{1,5})?|(?:sips?|tel):(?P<only>[^@]+))>?", re.IGNORECASE
 )
@@ -93,10 +96,11 @@ class DialGuard:
 
     def _refusal(self, to: str) -> str:
         """For an author whose bot.toml may have no [limits] at all: the default is no word of his."""
+        shown = repr(to if len(to) <= LONGEST_SHOWN else f"{to[:LONGEST_SHOWN]}…")
         if not self._domain_allowed or self._patterns or self._number_in(to.strip()) is None:
-            return f"{to!r} is not in [limits] dial_allow"
+            return f"{shown} is not in [limits] dial_allow"
         return (
-            f"{to!r} is no account of this domain, and those alone may be dialled unless bot.toml names others: "
+            f"{shown} is no account of this domain, and those alone may be dialled unless bot.toml names others: "
             f'allow it with [limits] dial_allow = ["@domain", "5??", ...]'
         )
 
