@@ -306,6 +306,18 @@ async def test_a_bot_that_leaves_does_not_wait_for_an_import_that_hangs(tmp_path
         go_on.set()
 
 
+async def test_an_import_that_hangs_is_told_and_is_not_the_last_reload(tmp_path: Path, autojump_clock: Any) -> None:
+    async def hangs_once(work: Any, *args: Any) -> Any:
+        reloader._in_thread = at_once
+        await trio.sleep_forever()
+
+    async with laboratory(tmp_path) as (lab, bot, _caller, _reload):
+        reloader = Reloader(bot, lab.load, in_thread=hangs_once)
+        outcome = await reloader.reload()
+        assert outcome.problems == ("it can't be loaded: it has taken 60 s, so the import of a plugin hangs",)
+        assert await reloader.reload() == Outcome()
+
+
 async def test_a_bot_that_does_not_run_says_so(tmp_path: Path, autojump_clock: Any) -> None:
     async with world("modern", tmp_path) as (made, _):
         lab = Lab(tmp_path, made)

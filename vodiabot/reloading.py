@@ -26,6 +26,9 @@ LIVE = ("limits", "plugins", "plugin", "routes", "where")
 LIVE_OF_BOT = ("drain_timeout", "unrouted")
 """Keys of [bot] that are, too."""
 
+LOAD_TIMEOUT = 60.0
+"""Seconds to read the file and import plugins: one import that hangs must not be the end of all reloads."""
+
 _TABLES = {"extensions": "[[extension]]", "routes": "[[route]]"}
 
 
@@ -108,13 +111,9 @@ class Reloader:
         """One after the other, if several ask. Never raises for what is wrong with the new configuration."""
         async with self._lock:
             running = self._bot.host.plugins
-            try:
-                loaded: Loaded = await self._in_thread(self._load, running)
-            except ConfigError as exc:
-                return self._refused([str(problem) for problem in exc.problems])
-            except Exception as exc:  # a mistake of ours, or an odd plugin's: the bot that runs is not to suffer for it
-                log.exception("the new configuration can't be loaded")
-                return self._refused([f"it can't be loaded: {type(exc).__name__}: {exc}"])
+            loaded = await self._loaded(running)
+            if not isinstance(loaded, Loaded):
+                return self._refused(loaded)
             problems = [str(problem) for found in loaded.problems for problem in found.problems()]
             if not self._bot.host.running:
                 problems = ["the bot is starting or leaving"]
@@ -122,6 +121,19 @@ class Reloader:
                 _forget(loaded.plugins, running)
                 return self._refused(problems)
             return await self._apply(loaded, running)
+
+    async def _loaded(self, running: list[LoadedPlugin]) -> Loaded | list[str]:
+        """What the file says now, or why that can't be had."""
+        try:
+            with trio.move_on_after(LOAD_TIMEOUT):
+                loaded: Loaded = await self._in_thread(self._load, running)
+                return loaded
+        except ConfigError as exc:
+            return [str(problem) for problem in exc.problems]
+        except Exception as exc:  # a mistake of ours, or an odd plugin's: the bot that runs is not to suffer for it
+            log.exception("the new configuration can't be loaded")
+            return [f"it can't be loaded: {type(exc).__name__}: {exc}"]
+        return [f"it can't be loaded: it has taken {LOAD_TIMEOUT:g} s, so the import of a plugin hangs"]
 
     def _refused(self, problems: list[str]) -> Outcome:
         log.error("the new configuration is not right, the old one stays in force", problems=problems)
