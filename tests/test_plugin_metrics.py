@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
+from vodiabot import Bot
 from vodiabot.errors import UsageError
+from vodiabot.metrics import Metrics
 from vodiabot.plugin_metrics import MOST_SERIES, OTHER, PluginMetrics
 
 
@@ -52,6 +56,16 @@ def test_one_that_can_t_begin_anew_goes_on_as_it_was() -> None:
         mine.histogram("orders", "doc", buckets=(2, 1))
     orders.inc()
     assert registry.get_sample_value("vodiabot_plugin_a_b_orders_total") == 1
+
+
+@pytest.mark.parametrize(("plugin", "name"), [("hook", "calls"), ("queue", "length")])
+def test_what_the_engine_counts_of_plugins_is_no_plugins_own(plugin: str, name: str) -> None:
+    """Two families of one name, and whoever scrapes them has nothing at all."""
+    mine = Metrics(cast(Bot, None)).of_plugin(plugin)  # the bot is asked when somebody collects
+    for make in (mine.counter, mine.gauge, mine.histogram):
+        with pytest.raises(UsageError, match="Duplicated"):
+            make(name, "doc")
+    mine.counter("others", "doc")
 
 
 def test_label_values_are_bounded() -> None:

@@ -156,8 +156,10 @@ class Readings(Collector):
         return sizes
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: else the registry would collect before there is a bot to ask."""
-        return ()
+        """What a plugin might take for its own: one that is called `hook` must not have a counter `calls`. No more, as
+        all else has names of other forms."""
+        yield from (GaugeMetricFamily(f"vodiabot_plugin_{name}", "") for name in ("up", "quarantined", "queue_length"))
+        yield from (CounterMetricFamily(f"vodiabot_plugin_{name}", "") for name in PLUGIN_COUNTERS)
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("vodiabot", "The version", value={"version": _version()})
