@@ -251,6 +251,22 @@ async def test_spawned_work_and_schedules_end_with_the_bot(tmp_path: Path, autoj
         author.bot.spawn(work, "late")
 
 
+async def test_a_call_in_bot_started_is_refused_as_too_early(tmp_path: Path, autojump_clock: MockClock) -> None:
+    class Early:
+        NAME = "early"
+        refused = ""
+
+        @hookimpl
+        async def bot_started(self, bot: Bot) -> None:
+            with pytest.raises(NotAllowed) as refused:
+                await bot.dial("600").__aenter__()
+            self.refused = str(refused.value)
+
+    early = Early()
+    async with running(tmp_path, early):
+        assert early.refused == "the bot takes no calls yet, or no more"
+
+
 async def test_work_that_fails_harms_nobody_and_the_plugin_is_named(tmp_path: Path, autojump_clock: MockClock) -> None:
     author = Author()
 

@@ -83,6 +83,12 @@ def test_the_refusal_tells_what_to_do_where_the_author_has_written_no_limits(
         guard(*allow).check(to, 0.0)
 
 
+def test_before_the_pbx_has_told_its_accounts_a_refusal_says_so() -> None:
+    early = DialGuard(["@domain"], 30, set, "example.com")
+    with pytest.raises(NotAllowed, match="'500' may be an account of this domain, but the PBX has not told"):
+        early.check("500", 0.0)
+
+
 def test_a_refused_dial_does_not_count() -> None:
     limited = guard("5??", per_minute=1)
     for _ in range(5):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..errors import NotAllowed
 from .numbers import forms, normalise, plain_number
@@ -63,7 +63,7 @@ class DialGuard:
         self,
         allow: Sequence[str],
         per_minute: int,
-        accounts: Callable[[], Container[str]],
+        accounts: Callable[[], Collection[str]],
         domain: str = "",
         country: str = "",
     ) -> None:
@@ -97,7 +97,10 @@ class DialGuard:
     def _refusal(self, to: str) -> str:
         """For an author whose bot.toml may have no [limits] at all: the default is no word of his."""
         shown = repr(to if len(to) <= LONGEST_SHOWN else f"{to[:LONGEST_SHOWN]}…")
-        if not self._domain_allowed or self._patterns or self._number_in(to.strip()) is None:
+        readable = self._number_in(to.strip()) is not None
+        if self._domain_allowed and readable and not self._accounts():
+            return f"{shown} may be an account of this domain, but the PBX has not told its accounts yet"
+        if not self._domain_allowed or self._patterns or not readable:
             return f"{shown} is not in [limits] dial_allow"
         return (
             f"{shown} is no account of this domain, and those alone may be dialled unless bot.toml names others: "

@@ -211,8 +211,10 @@ class Switchboard:
 
     def _check_room(self, to: str) -> None:
         self._settings.permits.check("dial")
-        if self._nursery is None or self._draining:
+        if self._draining:
             raise NotAllowed("the bot is leaving, no new calls")
+        if self._nursery is None:
+            raise NotAllowed("the bot takes no calls yet, or no more")
         if not normalise(to):
             raise NotAllowed(f"{to!r} is no number to call")
         if len(self.calls) >= self._settings.max_calls:
