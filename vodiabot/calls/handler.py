@@ -13,6 +13,7 @@ from ..errors import CallEnded, ConnectionLost, IllegalMove, NotAllowed, Transfe
 from ..protocol import steps
 from .call import Call
 from .leg import Leg
+from .numbers import dialable
 
 if TYPE_CHECKING:
     from .settings import Route
@@ -100,7 +101,7 @@ async def _end(leg: Leg, call: Call, fallback: str, *, failed: bool) -> None:
             await leg.ask(steps.WantReject(code=480))
             return
         if fallback:
-            await leg.ask(steps.WantTransfer(to=fallback))
+            await leg.ask(steps.WantTransfer(to=dialable(fallback)))
             return
     except (CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed) as exc:
         log.warning("the fallback did not work, the call is ended", call=call.id, why=str(exc))
