@@ -46,6 +46,7 @@ async def test_a_request_is_answered_and_nothing_is_left_but_the_lock(tmp_path: 
         assert await ask(state, "status") == {"up": True}
         mode = (state / SOCKET).stat().st_mode & 0o777
     assert mode == 0o600, "others on the machine must not reload the bot"
+    assert state.stat().st_mode & 0o777 == 0o700, "nor read what it keeps"
     assert os.listdir(state) == ["control.lock"]
     with pytest.raises(NotRunning, match="no bot runs"):
         await ask(state, "status")

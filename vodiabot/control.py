@@ -62,7 +62,7 @@ async def serve_control(
 def _sole(state_dir: Path) -> Iterator[bool]:
     """Holds the lock, if nobody else does. The file stays: who removed it would let two hold it."""
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
         raise UsageError(f"[bot] state_dir {state_dir} can't be written to: {exc.strerror or exc}") from exc

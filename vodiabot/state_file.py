@@ -36,7 +36,7 @@ class StateFile:
     def save(self, known: dict[str, Any]) -> None:
         """A failure is told once."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self.path.with_suffix(".new")
             fresh.write_text(json.dumps(known, indent=1))
             os.replace(fresh, self.path)

@@ -52,6 +52,7 @@ async def test_what_is_set_is_there_and_stays_after_closing(path: Path) -> None:
         assert await store.get("a", 5) == 5
         await store.set("a", {"list": [1, 2.5, None, True, "ü"]})
         assert await store.get("a") == {"list": [1, 2.5, None, True, "ü"]}
+    assert path.parent.stat().st_mode & 0o777 == 0o700, "others on the machine must not read it"
     async with opened(path) as store:
         assert await store.get("a") == {"list": [1, 2.5, None, True, "ü"]}
         assert await store.delete("a") is True

@@ -104,7 +104,7 @@ def speech(config: Config) -> list[Finding]:
 def disk(state_dir: Path) -> list[Finding]:
     """Can be written to, and has room."""
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=state_dir, prefix=".doctor-") as file:
             file.write(b"x" * 4096)
             file.flush()

@@ -166,10 +166,11 @@ class StoreFile:
 
 
 def _make_folder(folder: Path) -> None:
-    """The folder, and its own entry on disk: a file is only as durable as its name."""
+    """The folder, which is nobody else's business (numbers of callers, say), and its own entry on disk: a file is only
+    as durable as its name."""
     if folder.is_dir():
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
