@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from vodiabot import events
-from vodiabot.errors import CallEnded, ConnectionLost, NotAllowed, PluginError, PluginFailed
+from vodiabot.calls.limits import UsedUp
+from vodiabot.errors import Busy, CallEnded, ConnectionLost, NotAllowed, PluginError, PluginFailed, TransferFailed
 from vodiabot.plugins import PluginHost, current_plugin, hookimpl
 
 from .kit import as_plugin, logged, running
@@ -108,6 +109,19 @@ async def test_what_befalls_every_plugin_is_nobodys_fault(exc: Exception, autoju
         with pytest.raises((CallEnded, ConnectionLost, ExceptionGroup)):
             await handler(call="one")
         assert host.states()[0].state == "running"
+
+
+@pytest.mark.parametrize("exc", [TransferFailed("500", 486), Busy("busy"), UsedUp("30 are used up")])
+async def test_what_others_decide_in_a_call_costs_the_next_caller_nothing(exc: Exception, autojump_clock: Any) -> None:
+    async with running(FailingPlugin(exc), error_budget=2) as host:
+        handler = host.handler("FailingPlugin")
+        assert handler is not None
+        for _ in range(3):
+            with pytest.raises(type(exc)):
+                await handler(call="one")
+        assert (host.states()[0].state, host.states()[0].failures) == ("running", 3)
+        await fail(host, 2)  # in a hook it does count: nothing bounds how often that comes
+        assert host.states()[0].state == "quarantined"
 
 
 async def test_handlers_of_calls_count_and_their_calls_are_told_by_whoever_runs_them(autojump_clock: Any) -> None:

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from .budget import Backoff, Budget
-from .guard import is_only_call_ended, nobodys_fault, parted
+from .guard import BEFALLS_ALL, IN_A_CALL, is_only_call_ended, nobodys_fault, parted
 from .mailbox import MAILBOX_SIZE
 
 log = structlog.get_logger(__name__)
@@ -94,11 +94,11 @@ class Conduct:
         """Whoever runs the handler tells it with its call."""
         if not is_only_call_ended(exc):
             self.failures += 1
-            self.count(exc)
+            self.count(exc, IN_A_CALL)
 
-    def count(self, exc: BaseException) -> None:
+    def count(self, exc: BaseException, nobodys: tuple[type[Exception], ...] = BEFALLS_ALL) -> None:
         """Against the budget, unless nobody is to be blamed for it."""
-        if not nobodys_fault(exc):
+        if not nobodys_fault(exc, nobodys):
             self._spend()
 
     def _spend(self) -> None:

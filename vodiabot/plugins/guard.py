@@ -10,7 +10,8 @@ from typing import Any
 
 import trio
 
-from ..errors import CallEnded, ConnectionLost
+from ..calls.limits import UsedUp
+from ..errors import CallEnded, ConnectionLost, PbxError
 from .model import Implementation, LoadedPlugin
 
 current_plugin: ContextVar[str | None] = ContextVar("vodiabot_current_plugin", default=None)
@@ -54,11 +55,19 @@ def is_only_call_ended(exc: BaseException) -> bool:
     return isinstance(exc, CallEnded)
 
 
-def nobodys_fault(exc: BaseException) -> bool:
-    """Whether only what befalls every plugin has happened: calls end, and the PBX goes away for all at once."""
+BEFALLS_ALL: tuple[type[Exception], ...] = (CallEnded, ConnectionLost)
+"""Calls end, and the PBX goes away for all plugins at once."""
+
+IN_A_CALL = (*BEFALLS_ALL, PbxError, UsedUp)
+"""In the handler of a call also what others have decided: the PBX refuses a transfer, nobody answers, another plugin
+has used up the dials of the minute. Ten callers who meet with that must not cost the eleventh his answer."""
+
+
+def nobodys_fault(exc: BaseException, kinds: tuple[type[Exception], ...] = BEFALLS_ALL) -> bool:
+    """Whether nothing has happened but what no plugin can be blamed for."""
     if isinstance(exc, BaseExceptionGroup):
-        return exc.split((CallEnded, ConnectionLost))[1] is None
-    return isinstance(exc, CallEnded | ConnectionLost)
+        return exc.split(kinds)[1] is None
+    return isinstance(exc, kinds)
 
 
 def parted(exc: BaseException) -> tuple[BaseException | None, BaseException | None]:
