@@ -100,19 +100,23 @@ class Receiver:
 
     @property
     def received(self) -> int:
-        return self._past[0] + (self.reception.received if self.reception else 0)
+        now = self.reception  # once: these are asked from other threads, too
+        return self._past[0] + (now.received if now else 0)
 
     @property
     def lost(self) -> int:
-        return self._past[1] + (self.reception.lost if self.reception else 0)
+        now = self.reception
+        return self._past[1] + (now.lost if now else 0)
 
     @property
     def late(self) -> int:
-        return self._past[2] + (self._buffer.late if self._buffer else 0)
+        buffer = self._buffer
+        return self._past[2] + (buffer.late if buffer else 0)
 
     def depth(self, now: float) -> float:
         """Seconds that audio waits in the buffer, now."""
-        return max(0.0, self._buffer.depth(now, self._ahead)) if self._buffer else 0.0
+        buffer = self._buffer
+        return max(0.0, buffer.depth(now, self._ahead)) if buffer else 0.0
 
     @property
     def target(self) -> float:
