@@ -23,7 +23,7 @@ def with_reports(body: Callable[[Talk, rtcp.Report], Awaitable[None]]) -> None:
         with talk() as one:
             one.up(one.line)
             one.line.comes(rtp.build(LINEAR_TYPE, True, 1, 0, FAR, bytes(320)))
-            while not one.line.reports:  # noqa: ASYNC110 - in virtual time
+            while not one.line.reports:
                 await one.frames(1)
             await body(one, rtcp.parse(one.line.reports[0])[0])
             await one.leg.aclose()
@@ -58,7 +58,7 @@ def test_a_report_answers_that_of_the_source_which_it_speaks_of() -> None:
             t.line.comes(of_the_far_side(ssrc, seconds << 32))
         await t.frames(1)
         t.line.reports.clear()
-        while not t.line.reports:  # noqa: ASYNC110 - in virtual time
+        while not t.line.reports:
             await t.frames(1)
         (block,) = rtcp.parse(t.line.reports[0])[0].blocks
         assert (block.ssrc, block.last_report) == (FAR, 5 << 16)
