@@ -168,6 +168,35 @@ async def test_a_transfer_is_taken_or_refused(autojump_clock: MockClock) -> None
         assert call.reason == "transferred"
 
 
+@pytest.mark.parametrize("named", ["by its extensions", "as older PBXs do"])
+@pytest.mark.parametrize("entry_id", ["ours", "of the PBX"])
+async def test_a_transfer_that_only_call_state_shows(entry_id: str, named: str, autojump_clock: MockClock) -> None:
+    """Taken as refused, the bye that follows would end the call of those who were joined."""
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            id_ = call.id if entry_id == "ours" else "pbx-7"
+
+            def list_with(other: str, us: str) -> None:
+                known: dict[str, Any] = {"from_number": us, "to_number": other, "start": call.started, "connect": 1.0}
+                extensions = (us,) if named == "by its extensions" else ()
+                entry = m.CallEntry(id=id_, extensions=extensions, **known)
+                bench.switchboard.owns(entry)  # the domain asks, perhaps before
+                bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+
+            async def take() -> None:
+                await bench.port.wait_for(c.BlindTransfer)
+                list_with("500", "45")
+                await trio.sleep(1)
+                list_with("500", "501")
+
+            list_with("500", "45")
+            nursery.start_soon(take)
+            await call.transfer("501")
+        assert call.reason == "transferred"
+        assert not bench.port.of(c.HangUp)
+
+
 async def test_hold_and_resume_without_sdp_in_the_modern_dialect(autojump_clock: MockClock) -> None:
     async with running() as bench, trio.open_nursery() as nursery:
         bench.dialect = Dialect.MODERN

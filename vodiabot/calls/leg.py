@@ -30,6 +30,7 @@ from .queue import (
     Entry,
     Frame,
     Item,
+    Left,
     News,
     Reconciled,
     Reply,
@@ -127,6 +128,7 @@ class Leg:
         self._sending = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._log = log.bind(call=self.id)
+        self._turns = {SocketLost: dialog.socket_lost, SocketBack: dialog.socket_back, Left: dialog.left}
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -230,10 +232,8 @@ class Leg:
                 self._act(lambda now: self.dialog.media(news, now))
             case FarSideSilent() | FarSideHeard():
                 self._judge_silence(item)
-            case SocketLost():
-                self._act(self.dialog.socket_lost)
-            case SocketBack():
-                self._act(self.dialog.socket_back)
+            case SocketLost() | SocketBack() | Left():
+                self._act(self._turns[type(item)])
             case Reconciled(present):
                 self._act(lambda now: self.dialog.reconciled(present, now))
             case SendFailed(error):

@@ -54,6 +54,11 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Left:
+    """Call-state shows that the call goes on without this leg."""
+
+
+@dataclass(frozen=True)
 class News:
     """What the media side says."""
 
@@ -92,7 +97,8 @@ class Reconciled:
     present: bool
 
 
-Item = Frame | Entry | News | FarSideSilent | FarSideHeard | Asked | SocketLost | SocketBack | SendFailed | Reconciled
+_OfThePbx = Frame | Entry | Left | SocketLost | SocketBack | SendFailed | Reconciled
+Item = _OfThePbx | News | FarSideSilent | FarSideHeard | Asked
 
 
 def error_of(settled: Settled, intent: Intent) -> Exception | None:

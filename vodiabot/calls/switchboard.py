@@ -29,7 +29,7 @@ from .matching import Matcher
 from .numbers import dialable, normalise
 from .one_way import FarSideChanged, events_of
 from .park import Parking
-from .queue import Entry, Frame, SocketBack, SocketLost
+from .queue import Entry, Frame, Left, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
 from .view import LegAndCall, dial_error
@@ -388,6 +388,8 @@ class Switchboard:
         return self._matcher.owns(entry, self._views.values())
 
     def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
+        for view in self._matcher.left(calls):
+            view.leg.post(Left())
         pairs = self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed])
         for entry, view in pairs:
             view.leg.post(Entry(entry))

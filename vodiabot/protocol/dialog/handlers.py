@@ -97,12 +97,24 @@ def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
         midcall.taken(leg)
     elif leg.answered:
         midcall.note_call_state(leg, entry.state)
+    leg.named = leg.named or leg.local in _parties(entry)
+
+
+def goes_on_without_us(leg: Leg) -> None:
+    """It matters only where that is what was asked for; all else that ends a leg comes as a `bye`."""
+    if leg.state in (State.TRANSFERRING, State.JOINING):
+        midcall.taken(leg)
 
 
 def _gone_from_us(leg: Leg, entry: m.CallEntry) -> bool:
-    """The call lives on, but our extension has no part in it any more."""
-    parties = {*entry.extensions, entry.from_number, entry.to_number}
-    return bool(entry.extensions and leg.local) and leg.local not in parties
+    """The call lives on, but our extension has no part in it any more. Older entries tell no extensions: there it is
+    gone only if it was named before (a call of a group never names us)."""
+    told = bool(entry.extensions) or (leg.named and bool(entry.from_number and entry.to_number))
+    return told and bool(leg.local) and leg.local not in _parties(entry)
+
+
+def _parties(entry: m.CallEntry) -> set[str]:
+    return {*entry.extensions, entry.from_number, entry.to_number}
 
 
 # --- intents ------------------------------------------------------------------------------------------------

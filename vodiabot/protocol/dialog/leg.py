@@ -112,6 +112,8 @@ class Leg:
     """`held_by_remote` came from call-state, not from SDP."""
     listed_meanwhile: str = ""
     """What call-state said last while we take the other side back."""
+    named: bool = False
+    """Our extension stood in the leg's entry."""
     absent: int = 0
     socket_up: bool = True
 
