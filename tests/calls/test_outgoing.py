@@ -125,6 +125,22 @@ async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) ->
         assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="pbx-9", cseq=5)]
 
 
+@pytest.mark.parametrize(("call_id", "after"), [("", 0.5), ("pbx-9", 0.5), ("", 60)])
+async def test_who_picks_up_after_we_gave_up_is_hung_up(
+    autojump_clock: MockClock, call_id: str, after: float
+) -> None:
+    async with running() as bench:
+        with pytest.raises(NoAnswer):
+            async with bench.switchboard.dial("500", timeout=5):
+                pytest.fail("it was not answered")
+        call_id = call_id or bench.port.of(c.PlaceCall)[0].call_id
+        await trio.sleep(after)
+        answer = bench.wire.describe(bench.far_end(), setup="active")
+        bench.switchboard.deliver(m.Sdp(call_id=call_id, sdp=answer, sdp_type="answer", code=200))
+        assert await bench.port.wait_for(c.HangUp, 2) == c.HangUp(call_id=call_id, caller=True)
+        assert len(bench.ended()) == 1
+
+
 @pytest.mark.parametrize("code", [180, 200, 404])
 async def test_a_late_frame_of_the_call_before_is_not_taken_for_one_of_this_call(
     autojump_clock: MockClock, code: int

@@ -32,7 +32,8 @@ from .park import Parking
 from .queue import Entry, Frame, Left, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
-from .view import LegAndCall, dial_error
+from .strays import owed
+from .view import LegAndCall, call_ended, dial_error
 
 log = structlog.get_logger(__name__)
 
@@ -335,15 +336,7 @@ class Switchboard:
         if fact.other_dialect:
             # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
             self._on_other_dialect((leg.dialog.dialect or Dialect.MODERN).other)
-        event = events.CallEnded(
-            at=self._wall(),
-            call_id=call.id,
-            reason=fact.reason,
-            code=fact.code,
-            answered=leg.answered is not None,
-            duration=call.duration,
-        )
-        self._tell(call, event)
+        self._tell(call, call_ended(call, fact, self._wall()))
 
     def _tell(self, call: Call, event: events.Event) -> None:
         self._publish(call=call, event=event)
@@ -356,17 +349,16 @@ class Switchboard:
         leg = self._legs.get(call_id) or self._renamed(message, call_id)
         if leg is not None:
             leg.post(Frame(message))
-        elif isinstance(message, m.Bye):
-            self._say(commands.AnswerBye(call_id=call_id, cseq=message.cseq))
-        elif isinstance(message, m.Cancel):
-            self._say(commands.AnswerCancel(call_id=call_id))
+        elif (command := owed(message, call_id, was_ours=self._legs.was_ours(call_id))) is not None:
+            self._say(command)
 
     def _renamed(self, message: m.Message, call_id: str) -> Leg | None:
         """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's. That
         of a call that is over is a late answer to that one."""
         if not isinstance(message, m.Sdp) or self._legs.was_ours(call_id):
             return None
-        waiting = [leg for leg in self._views if leg.dialog.awaits_first_sdp]
+        legs = list(self._views)
+        waiting = [leg for leg in legs if leg.dialog.awaits_first_sdp] or [leg for leg in legs if leg.dialog.unheard]
         if len(waiting) != 1:
             self._log.warning("an sdp frame for no call of ours", call=call_id, waiting=len(waiting))
             return None

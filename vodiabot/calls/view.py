@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .. import events
 from ..errors import Busy, ConnectionLost, DialFailed, NoAnswer, Rejected
+from ..protocol import steps
 from ..protocol.dialog import State
 from .call import Call
 from .leg import Leg
@@ -35,6 +37,18 @@ class LegAndCall:
     def may_be_listed(self) -> bool:
         """The PBX can't list a call that it has not been told of, and one that is over is on its way out."""
         return self.leg.ended is None and self.leg.dialog.state not in (State.NEW, State.DIALING)
+
+
+def call_ended(call: Call, fact: steps.LegEnded, at: float) -> events.CallEnded:
+    """What plugins hear of the end; `at` in seconds since the epoch."""
+    return events.CallEnded(
+        at=at,
+        call_id=call.id,
+        reason=fact.reason,
+        code=fact.code,
+        answered=call.answered is not None,
+        duration=call.duration,
+    )
 
 
 def dial_error(leg: Leg) -> Exception:

@@ -128,6 +128,11 @@ class Dialog:
         leg = self._leg
         return leg.state is State.CALLING and len(leg.aliases) == 1
 
+    @property
+    def unheard(self) -> bool:
+        """We gave up before any `sdp` frame had come: a late one with an unknown call-id may be meant for us."""
+        return self._leg.ended and self._leg.gave_up and not self._leg.sdp_heard
+
     def matches(self, call_id: str) -> bool:
         """Whether a frame with this call-id is ours."""
         return call_id in self._leg.aliases
