@@ -232,7 +232,7 @@ def _media_over(leg: Leg) -> None:
         incoming.failed(leg, "the audio did not come up in time")
     elif leg.state is State.RESUMING:
         midcall.resume_failed(leg, "the audio did not come up in time")
-    elif leg.state is not State.HELD:
+    elif leg.state not in (State.HELD, State.TRANSFERRING, State.JOINING):  # who leaves us may not need ours any more
         leg.hang_up("media_lost" if leg.recovering else "media_failed")
 
 

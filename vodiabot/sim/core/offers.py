@@ -59,7 +59,7 @@ def make_offer(world: World, leg: Leg, *, new_transport: bool = False, direction
 
 
 def offer_again(world: World, leg: Leg, *, new_transport: bool = False, direction: str = "sendrecv") -> bool:
-    """In the middle of a call; False if an offer is out already, or our answer to the client's is still being made: that
+    """In the middle of a call; False if an offer is out already, or our answer to the client's is still being made: it
     comes first. Unanswered it is void after a while."""
     if leg.offering or not (leg.pbx_offers or leg.local_sdp):
         return False
