@@ -163,6 +163,7 @@ def _answer_made(leg: Leg, news: s.AnswerMade) -> None:
     incoming.answered_if_complete(leg)
     midcall.answer_sent(leg)
     offers.answer_next(leg)
+    midcall.offer_waiting(leg)
 
 
 def _media_up(leg: Leg, news: s.MediaIsUp) -> None:

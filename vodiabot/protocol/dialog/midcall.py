@@ -40,7 +40,8 @@ def resume(leg: Leg, intent: s.WantResume) -> None:
     offer = resume_with_offer(leg.dialect) if intent.new_offer is None else intent.new_offer
     if (offer or not leg.media_up) and not _first_is_out(leg):
         leg.start_timer("resume", leg.timers.resume)
-        offers.make_offer(leg, Purpose.RESUME)
+        leg.offer_again = Purpose.RESUME
+        offer_waiting(leg)
     else:
         leg.start_timer("resume", leg.timers.resume_quiet)
         leg.send(c.Resume(call_id=leg.call_id, side=leg.side))
@@ -178,6 +179,12 @@ def offer_again(leg: Leg) -> None:
         offers.make_offer(leg, purpose)
     elif purpose is not Purpose.RESUME and leg.state is State.UP and not leg.media_up:
         offers.make_offer(leg, purpose)
+
+
+def offer_waiting(leg: Leg) -> None:
+    """Make the offer that waits until the PBX's has its answer, without which it would not take ours."""
+    if leg.theirs is None and "glare" not in leg.due:
+        offer_again(leg)
 
 
 def _re_offer(leg: Leg, message: m.Sdp) -> None:
