@@ -109,8 +109,14 @@ async def test_a_dial_that_is_not_allowed_sends_nothing(autojump_clock: MockCloc
         assert bench.port.sent == []
 
 
-async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("listed_before", [False, True])
+async def test_frames_under_a_new_call_id_are_ours(listed_before: bool, autojump_clock: MockClock) -> None:
     async def rename(bench: Bench) -> None:
+        if listed_before:  # call-state tells the pick-up first
+            placed = await bench.port.wait_for(c.PlaceCall)
+            entry = m.CallEntry(id=placed.call_id, state="connected")
+            bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+            await trio.sleep(0.1)
         await bench.pick_up(call_id="pbx-9")
         line = "candidate:1 1 UDP 1 192.0.2.9 9 typ host"
         bench.switchboard.deliver(m.Candidate(call_id="pbx-9", candidates=(line,)))
@@ -123,6 +129,36 @@ async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) ->
             await call.wait_ended()
         assert call.reason == "remote_hangup"
         assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="pbx-9", cseq=5)]
+
+
+@pytest.mark.parametrize("numbers", [("501", "502"), ("501", "501")])
+async def test_two_calls_at_once_are_told_apart_under_new_call_ids(
+    numbers: tuple[str, str], autojump_clock: MockClock
+) -> None:
+    """The frames come in one burst, before either leg has acted on one."""
+    async with running() as bench, trio.open_nursery() as nursery:
+        up: list[Call] = []
+
+        async def dial(to: str) -> None:
+            async with bench.switchboard.dial(to) as call:
+                up.append(call)
+                await call.wait_ended()
+
+        for to in numbers:
+            nursery.start_soon(dial, to)
+            await trio.sleep(0.1)
+        for n, placed in enumerate(bench.port.of(c.PlaceCall)):
+            end = bench.far_end()
+            answer = bench.wire.describe(end, setup="active")
+            bench.wire.connect(end, placed.sdp)
+            frame = {"sdp": answer, "sdp_type": "answer", "to_user": placed.to, "code": 200, "cseq": 2}
+            bench.switchboard.deliver(m.Sdp(call_id=f"pbx-{n}", **frame))
+        await trio.sleep(20)
+        assert [call.state for call in up] == ["up", "up"], "each has the audio of its own answer"
+        for n in range(2):
+            bench.switchboard.deliver(m.Bye(call_id=f"pbx-{n}"))
+        await trio.sleep(1)
+        assert [call.reason for call in up] == ["remote_hangup", "remote_hangup"]
 
 
 @pytest.mark.parametrize(("call_id", "after"), [("", 0.5), ("pbx-9", 0.5), ("", 60)])

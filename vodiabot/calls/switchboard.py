@@ -32,7 +32,7 @@ from .park import Parking
 from .queue import Entry, Frame, Left, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
-from .strays import owed
+from .strays import meant_by, owed
 from .view import LegAndCall, call_ended, dial_error
 
 log = structlog.get_logger(__name__)
@@ -357,13 +357,13 @@ class Switchboard:
         of a call that is over is a late answer to that one."""
         if not isinstance(message, m.Sdp) or self._legs.was_ours(call_id):
             return None
-        legs = list(self._views)
-        waiting = [leg for leg in legs if leg.dialog.awaits_first_sdp] or [leg for leg in legs if leg.dialog.unheard]
-        if len(waiting) != 1:
-            self._log.warning("an sdp frame for no call of ours", call=call_id, waiting=len(waiting))
+        unnamed = [leg for leg in self._views if not self._legs.has_several(leg)]
+        leg = meant_by(message, unnamed, self._settings.country)
+        if leg is None:
+            self._log.warning("an sdp frame for no call of ours", call=call_id)
             return None
-        self._legs[call_id] = waiting[0]
-        return waiting[0]
+        self._legs[call_id] = leg
+        return leg
 
     def _to_newest(self, message: m.Message) -> None:
         """Older PBXs name no leg in some frames: the newest one is meant."""

@@ -123,10 +123,10 @@ class Dialog:
 
     @property
     def awaits_first_sdp(self) -> bool:
-        """Our `sdp-packet` is out and no `sdp` frame has come: one with an unknown call-id may be meant for
-        us."""
+        """Our `sdp-packet` is out and no `sdp` frame has come, though call-state may have told that the call is up: one
+        with an unknown call-id may be meant for us."""
         leg = self._leg
-        return leg.state is State.CALLING and len(leg.aliases) == 1
+        return leg.called and not leg.sdp_heard and not leg.ended
 
     @property
     def unheard(self) -> bool:
