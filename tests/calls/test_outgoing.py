@@ -50,6 +50,8 @@ async def test_refusals_are_told_apart(autojump_clock: MockClock, code: int, err
             async with bench.switchboard.dial("500"):
                 pytest.fail("it was not answered")
         assert raised.value.code == code
+        assert getattr(raised.value, "reason", "no") == "no"
+        assert getattr(raised.value, "timed_out", False) is False
         assert not bench.port.of(c.HangUp)
 
 
@@ -59,7 +61,7 @@ async def test_nobody_answers_in_time(autojump_clock: MockClock) -> None:
         with pytest.raises(NoAnswer) as raised:
             async with bench.switchboard.dial("500", timeout=20):
                 pytest.fail("it was not answered")
-        assert raised.value.code == 480
+        assert (raised.value.code, raised.value.timed_out) == (480, True)
         assert trio.current_time() - began == pytest.approx(20, abs=0.5)
         assert bench.port.of(c.HangUp)[0].caller is True
 

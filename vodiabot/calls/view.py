@@ -57,10 +57,12 @@ def dial_error(leg: Leg) -> Exception:
     match end.reason:
         case "busy":
             return Busy(f"{leg.dialog.to} is busy", end.code)
+        case "no_answer" if end.code is None:
+            return NoAnswer(f"{leg.dialog.to} did not answer in time", timed_out=True)
         case "no_answer" | "cancelled":
             return NoAnswer(f"{leg.dialog.to} did not answer", end.code)
         case "rejected":
-            return Rejected(end.code or 500)
+            return Rejected(end.code or 500, end.words)
         case "connection_lost":
             return ConnectionLost("the connection to the PBX was lost while it rang")
     why = end.reason + (f" ({end.code})" if end.code else "")

@@ -41,7 +41,7 @@ def _bye(leg: Leg, message: m.Bye) -> None:
     if leg.state in UNANSWERED_IN:
         incoming.cancelled(leg, message)
     elif leg.unanswered_out:
-        leg.end(outgoing.reason_of(message.code), message.code)
+        leg.end(outgoing.reason_of(message.code), message.code, message.reason)
     elif leg.state in (State.TRANSFERRING, State.JOINING):
         midcall.bye_while_transferring(leg, message.code)
     elif leg.answered:
