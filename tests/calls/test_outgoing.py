@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 from vodiabot.calls import Call
 from vodiabot.errors import Busy, CallEnded, ConnectionLost, DialError, NoAnswer, NotAllowed, Rejected, TransferFailed
+from vodiabot.ports import IceCandidate
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
 from vodiabot.protocol.dialects import Dialect
@@ -131,6 +132,29 @@ async def test_frames_under_a_new_call_id_are_ours(listed_before: bool, autojump
             await call.wait_ended()
         assert call.reason == "remote_hangup"
         assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="pbx-9", cseq=5)]
+
+
+async def test_a_candidate_under_a_new_call_id_may_come_before_the_sdp(autojump_clock: MockClock) -> None:
+    line = "candidate:1 1 UDP 1 192.0.2.9 9 typ host"
+    added: list[str] = []
+
+    async def rename(bench: Bench) -> None:
+        await bench.port.wait_for(c.PlaceCall)
+        leg = bench.switchboard.calls[0]._leg
+
+        async def add(generation: int, candidate: IceCandidate | None) -> None:
+            added.append(candidate.candidate if candidate else "")
+
+        leg.media.add_candidate = add  # type: ignore[method-assign]
+        bench.switchboard.deliver(m.Candidate(call_id="pbx-9", candidates=(line,)))
+        await trio.sleep(0.1)
+        await bench.pick_up(call_id="pbx-9")
+
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(rename, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+        assert added == [line]
 
 
 @pytest.mark.parametrize("numbers", [("501", "502"), ("501", "501")])

@@ -23,10 +23,11 @@ def owed(message: m.Message, call_id: str, *, was_ours: bool) -> commands.Comman
     return None
 
 
-def meant_by(message: m.Sdp, legs: Sequence[Leg], country: str) -> Leg | None:
-    """Whose `sdp-packet` an `sdp` frame with a new call-id answers: one that has no answer yet, else one that was given
-    up before it had any. Of several, oldest first, one to the number that the frame names; else it is open which."""
+def meant_by(message: m.Sdp | m.Candidate, legs: Sequence[Leg], country: str) -> Leg | None:
+    """Whose `sdp-packet` a frame with a new call-id answers: one that has no answer yet, else one that was given up
+    before it had any. Of several, oldest first, one to the number that the frame names; else it is open which."""
     waiting = [leg for leg in legs if leg.dialog.awaits_first_sdp] or [leg for leg in legs if leg.dialog.unheard]
     if len(waiting) > 1:
-        waiting = [leg for leg in waiting if same_number(leg.dialog.to, message.to_user, country)]
+        to = message.to_user if isinstance(message, m.Sdp) else ""
+        waiting = [leg for leg in waiting if same_number(leg.dialog.to, to, country)]
     return waiting[0] if waiting else None

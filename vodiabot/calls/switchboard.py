@@ -165,8 +165,7 @@ class Switchboard:
         if self._nursery is None:
             return
         if self._draining or len(self.calls) >= self._settings.max_calls:
-            why = "draining" if self._draining else "max_calls are up"
-            self._refuse(invite, 486, why)
+            self._refuse(invite, 486, "draining" if self._draining else "max_calls are up")
             return
         to = self._number(invite.to_user or invite.to) or self._settings.extension
         sender = self._number(invite.from_number or invite.from_user or invite.from_)
@@ -174,8 +173,7 @@ class Switchboard:
         if route is None and self._settings.unrouted == "busy":
             self._refuse(invite, 486, "there is no route")
             return
-        plugin = route.plugin if route else None
-        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=plugin)
+        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route and route.plugin)
         dialect, _ = self._dialect()
         dialog = Dialog(
             call_id=invite.call_id,
@@ -300,8 +298,7 @@ class Switchboard:
         await leg.closed()
 
     def _happened(self, leg: Leg, fact: steps.Fact) -> None:
-        call = self._views[leg].call
-        at = self._wall()
+        call, at = self._views[leg].call, self._wall()
         match fact:
             case steps.LegRenamed(new=new):
                 self._legs[new] = leg
@@ -353,22 +350,21 @@ class Switchboard:
             self._say(command)
 
     def _renamed(self, message: m.Message, call_id: str) -> Leg | None:
-        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's. That
-        of a call that is over is a late answer to that one."""
-        if not isinstance(message, m.Sdp) or self._legs.was_ours(call_id):
+        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's, and so
+        are candidates that come before it. That of a call that is over is a late answer to that one."""
+        if not isinstance(message, m.Sdp | m.Candidate) or self._legs.was_ours(call_id):
             return None
         unnamed = [leg for leg in self._views if not self._legs.has_several(leg)]
         leg = meant_by(message, unnamed, self._settings.country)
-        if leg is None:
+        if leg is not None:
+            self._legs[call_id] = leg
+        elif isinstance(message, m.Sdp):
             self._log.warning("an sdp frame for no call of ours", call=call_id)
-            return None
-        self._legs[call_id] = leg
         return leg
 
     def _to_newest(self, message: m.Message) -> None:
         """Older PBXs name no leg in some frames: the newest one is meant."""
-        living = [leg for leg in self._views if leg.ended is None]
-        if living:
+        if living := [leg for leg in self._views if leg.ended is None]:
             living[-1].post(Frame(message))
 
     def _say(self, command: commands.Command) -> None:
