@@ -174,12 +174,11 @@ class Switchboard:
             self._refuse(invite, 486, "there is no route")
             return
         self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route and route.plugin)
-        dialect, _ = self._dialect()
         dialog = Dialog(
             call_id=invite.call_id,
             direction="incoming",
             now=trio.current_time(),
-            dialect=dialect,
+            dialect=self._dialect()[0],
             to=sender,
             local=self._settings.extension,
             invite=invite,
