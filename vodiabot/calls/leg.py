@@ -128,7 +128,6 @@ class Leg:
         self._sending = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._log = log.bind(call=self.id)
-        self._turns = {SocketLost: dialog.socket_lost, SocketBack: dialog.socket_back, Left: dialog.left}
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -225,15 +224,16 @@ class Leg:
         match item:
             case Frame(message):
                 self._act(lambda now: self.dialog.receive(message, now))
-            case Entry(entry):
-                self._act(lambda now: self.dialog.entry(entry, now))
-                self._hear_of_other_side(entry)
+            case Entry(entry) | Left(entry):
+                self._listed(entry, left=isinstance(item, Left))
             case News(news):
                 self._act(lambda now: self.dialog.media(news, now))
             case FarSideSilent() | FarSideHeard():
                 self._judge_silence(item)
-            case SocketLost() | SocketBack() | Left():
-                self._act(self._turns[type(item)])
+            case SocketLost():
+                self._act(self.dialog.socket_lost)
+            case SocketBack():
+                self._act(self.dialog.socket_back)
             case Reconciled(present):
                 self._act(lambda now: self.dialog.reconciled(present, now))
             case SendFailed(error):
@@ -269,6 +269,13 @@ class Leg:
         for step in feed(trio.current_time()):
             self._carry_out(step)
         self._judge_silence()
+
+    def _listed(self, entry: CallEntry, *, left: bool) -> None:
+        if left:
+            self._act(lambda now: self.dialog.left(entry, now))
+            return
+        self._act(lambda now: self.dialog.entry(entry, now))
+        self._hear_of_other_side(entry)
 
     def _hear_of_other_side(self, entry: CallEntry) -> None:
         """To be told after what the entry says of the call itself: first that it is answered, then by whom."""

@@ -60,9 +60,10 @@ class Matcher(Generic[L]):
         """Whether one of these entries may speak of this leg, by what it says."""
         return any(self._fits(entry, leg) or self._fits_a_code(entry, leg) for entry in entries)
 
-    def left(self, entries: Iterable[CallEntry]) -> list[L]:
+    def left(self, entries: Iterable[CallEntry]) -> list[tuple[CallEntry, L]]:
         """The legs whose call goes on without them, as their own entry shows; each is told once."""
-        return [leg for entry in entries if self._knows(entry) is None and (leg := self._left.pop(entry.id, None))]
+        gone = [entry for entry in entries if self._knows(entry) is None and entry.id in self._left]
+        return [(entry, self._left.pop(entry.id)) for entry in gone]
 
     def match(self, entries: Iterable[CallEntry], legs: Sequence[L]) -> list[tuple[CallEntry, L]]:
         """Entry and leg: by id or call-id, else by numbers and start. If two fit, neither does; but where as many

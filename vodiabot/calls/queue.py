@@ -57,6 +57,8 @@ class Entry:
 class Left:
     """Call-state shows that the call goes on without this leg."""
 
+    entry: CallEntry
+
 
 @dataclass(frozen=True)
 class News:

@@ -375,8 +375,8 @@ class Switchboard:
         return self._matcher.owns(entry, self._views.values())
 
     def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
-        for view in self._matcher.left(calls):
-            view.leg.post(Left())
+        for entry, view in self._matcher.left(calls):
+            view.leg.post(Left(entry))
         pairs = self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed])
         for entry, view in pairs:
             view.leg.post(Entry(entry))

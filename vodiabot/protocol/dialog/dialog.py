@@ -167,9 +167,9 @@ class Dialog:
         """A call-state entry that was matched to this leg."""
         return self._run(now, lambda leg: handlers.entry_listed(leg, entry))
 
-    def left(self, now: float) -> list[s.Step]:
+    def left(self, entry: m.CallEntry, now: float) -> list[s.Step]:
         """The call-state entry that was this leg's is one of others now: the call goes on without us."""
-        return self._run(now, handlers.goes_on_without_us)
+        return self._run(now, lambda leg: handlers.goes_on_without_us(leg, entry))
 
     def intend(self, intent: s.Intent, now: float) -> list[s.Step]:
         """What a plugin, or the engine, wants. Raises IllegalMove if the state does not allow it; nothing

@@ -88,7 +88,7 @@ MESSAGES: dict[type[m.Message], Callable[[Leg, Any], None]] = {
 
 
 def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
-    connected = entry.connect is not None or entry.state in CONNECTED_STATES
+    connected = _is_connected(entry)
     if leg.unanswered_out and connected:
         outgoing.answered(leg)
     elif leg.state is State.OFFERED:
@@ -100,10 +100,16 @@ def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
     leg.named = leg.named or leg.local in _parties(entry)
 
 
-def goes_on_without_us(leg: Leg) -> None:
-    """It matters only where that is what was asked for; all else that ends a leg comes as a `bye`."""
+def _is_connected(entry: m.CallEntry) -> bool:
+    return entry.connect is not None or entry.state in CONNECTED_STATES
+
+
+def goes_on_without_us(leg: Leg, entry: m.CallEntry) -> None:
+    """It ends the leg only where that is what was asked for; all else that does comes as a `bye` or `cancel`."""
     if leg.state in (State.TRANSFERRING, State.JOINING):
         midcall.taken(leg)
+    elif leg.state is State.OFFERED:
+        leg.connected_elsewhere = _is_connected(entry)
 
 
 def _gone_from_us(leg: Leg, entry: m.CallEntry) -> bool:
