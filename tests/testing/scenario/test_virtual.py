@@ -63,6 +63,14 @@ def test_it_passes(tmp_path: Path) -> None:
     assert outcome.passed, outcome.as_text()
 
 
+def test_what_a_plugin_raised_is_told_beside_the_step_that_failed(tmp_path: Path) -> None:
+    crash = '[[fault]]\nkind = "crash"\nplugin = "desk"\n'
+    outcome = played(tmp_path, '[[step]]\ncalls = "45"\n' + crash)
+    assert "the call has ended with 480" in outcome.error
+    assert "FaultOfTheTest: desk crashes here" in outcome.as_text()
+    assert "FaultOfTheTest" in outcome.as_json()["failures"]
+
+
 def test_what_the_failed_step_has_waited_for_counts(tmp_path: Path) -> None:
     outcome = played(tmp_path, '[[step]]\ncalls = "45"\n[[step]]\nis_hung_up = true\nwithin = "7s"\n')
     assert not outcome.passed

@@ -107,8 +107,11 @@ class LiveStage:
 
     def check(self) -> None:
         """Raises Unexpected if a plugin failed that was not expected to."""
-        if unexpected := self.log.failures[self._expected :]:
-            raise self.wrong("\n\n".join(map(str, unexpected)))
+        if unexpected := self.untold_failures():
+            raise self.wrong(unexpected)
+
+    def untold_failures(self, told: str = "") -> str:
+        return self.log.untold(self._expected, told)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,9 @@ class VirtualStage:
         if type(error).__name__ != name:
             raise self._world.pbx.wrong(f"a plugin raised {type(error).__name__}, expected {name}")
 
+    def untold_failures(self, told: str = "") -> str:
+        return self._world.bot.untold_failures(told)
+
     async def connection_lost(self, seconds: float) -> None:
         await self._world.pbx.loses_connection(seconds)
 
