@@ -1,4 +1,4 @@
-"""The fixtures `pbx` and `bot` beside other people's plugins of pytest, and what a failed test shows of the author's."""
+"""The fixtures `pbx` and `bot` beside other plugins of pytest, and what a failed test shows of the author's."""
 
 from __future__ import annotations
 

@@ -84,6 +84,45 @@ def test_one_way_audio(tmp_path: Path) -> None:
     assert any("no audio of the other side" in one.text for one in outcome.story.happenings)
 
 
+LISTENER = """
+from vodiabot import hookimpl
+
+@hookimpl
+async def answer_call(call):
+    await call.answer()
+    async for digit in call.dtmf():
+        await call.play("chime.wav")
+
+@hookimpl
+async def call_silent(call, event):
+    await call.hangup()
+"""
+
+
+@pytest.mark.parametrize("at", ["", "at = 1\n"], ids=["from the answer on", "later"])
+def test_what_the_other_side_says_and_presses_does_not_come_and_that_is_noticed(tmp_path: Path, at: str) -> None:
+    (tmp_path / "listener.py").write_text(LISTENER)
+    steps = """
+        settings = { plugins = { enabled = ["listener"], path = ["."] } }
+        [[step]]
+        calls = "45"
+        [[step]]
+        waits = 1.5
+        [[step]]
+        presses = "1"
+        [[step]]
+        hears_nothing = 3
+        [[step]]
+        is_hung_up = true
+        within = 2
+    """
+    path = tmp_path / "scenario.toml"
+    path.write_text(steps + f'[[fault]]\nkind = "silence"\n{at}')
+    outcome = run_virtual(load(path))
+    assert outcome.passed, outcome.as_text()
+    assert outcome.seconds == pytest.approx(6 if at else 5, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

@@ -14,6 +14,7 @@ from ...plugins import LoadedPlugin
 from ...plugins.model import Implementation
 from ..faults import KINDS as FRAME_KINDS
 from ..faults import Fault
+from ..media import VirtualLeg
 from ..world import World
 
 PLUGIN_KINDS = ("slow", "crash")
@@ -30,15 +31,19 @@ GOES_WITH: Mapping[str, tuple[str, ...]] = {
 """Kind → the keys that say more of it."""
 
 
+SILENT_AFTER = 5.0
+"""Seconds without a packet of the other side that the audio tells."""
+
+
 class FaultOfTheTest(Exception):
     """What a plugin raises where a scenario wants it to."""
 
 
 @dataclass(frozen=True)
 class ScenarioFault:
-    """One thing that goes wrong. Frames: see `testing.faults.Fault`. `silence`: `at` so many seconds, no audio of the
-    other side comes any more, in all calls of the bot. `slow`, `crash`: a plugin's hook takes `seconds` longer, or
-    raises, the nth time (0: each time)."""
+    """One thing that goes wrong. Frames: see `testing.faults.Fault`. `silence`: `at` so many seconds, no audio and no
+    keys of the other side come any more, in all calls of the bot, also those that begin later. `slow`, `crash`: a
+    plugin's hook takes `seconds` longer, or raises, the nth time (0: each time)."""
 
     kind: str
     frame: str = ""
@@ -103,10 +108,31 @@ async def let_go_wrong(faults: Sequence[ScenarioFault], world: World) -> None:
     for fault in faults:
         if fault.kind in FRAME_KINDS:
             world.pbx.line.faults.append(_frame_fault(fault))
-    for fault in sorted((one for one in faults if one.kind == "silence"), key=lambda one: one.at):
-        await trio.sleep_until(trio.current_time() + max(0.0, fault.at - world.pbx.story.clock()))
-        world.pbx.story.tell("fault: no audio of the other side comes any more")
-        for leg in world.media.legs:
-            if not leg.closed:
-                leg.fall_silent()
-    await trio.sleep(math.inf)
+    silences = [fault.at for fault in faults if fault.kind == "silence"]
+    async with trio.open_nursery() as nursery:
+        if silences:
+            await trio.sleep_until(trio.current_time() + max(0.0, min(silences) - world.pbx.story.clock()))
+            _fall_silent(world, nursery)
+        await trio.sleep(math.inf)
+
+
+def _fall_silent(world: World, nursery: trio.Nursery) -> None:
+    """All legs that are up, and those that will be."""
+
+    def deafen(leg: VirtualLeg) -> None:
+        if not leg.deaf:
+            leg.deafen()
+            nursery.start_soon(_notice, leg)
+
+    world.pbx.story.tell("fault: no audio of the other side comes any more")
+    world.media.on_up.append(deafen)
+    for leg in world.media.legs:
+        if leg.is_up and not leg.closed:
+            deafen(leg)
+
+
+async def _notice(leg: VirtualLeg) -> None:
+    """As the real audio does."""
+    await trio.sleep(SILENT_AFTER)
+    if not leg.closed:
+        leg.fall_silent(SILENT_AFTER)
