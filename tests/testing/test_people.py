@@ -181,6 +181,18 @@ async def test_a_number_that_nobody_spoke_of_rings_in_vain(pbx: Exchange, bot: V
     assert bot.did[:2] == ["calls 0999", "gives up calling 0999"]
 
 
+@pytest.mark.parametrize("outside", [True, False])
+async def test_a_phone_has_other_habits_when_it_is_said_again(pbx: Exchange, bot: VirtualBot, outside: bool) -> None:
+    busy = await pbx.phone("500", busy=True, outside=outside)
+    await pbx.chat("46", "500")
+    await pbx.waits(1)
+    assert await pbx.phone("500", answers_after=2, outside=outside) is busy
+    await pbx.chat("46", "500")
+    await busy.hears("This is the bot.")
+    assert bot.did[-1] == "says 'This is the bot.' to 500"
+    assert len(pbx.people) == 1
+
+
 async def test_somebody_picks_up_by_hand(pbx: Exchange) -> None:
     phone = await pbx.phone("0800123")
     await (await pbx.phone("46")).writes("0800123")
