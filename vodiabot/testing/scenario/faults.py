@@ -9,7 +9,8 @@ from typing import Any
 
 import trio
 
-from ...errors import UsageError
+from ...config.reading import suggestion
+from ...errors import ConfigError, Problem, UsageError
 from ...plugins import LoadedPlugin
 from ...plugins.model import Implementation
 from ..faults import KINDS as FRAME_KINDS
@@ -53,6 +54,14 @@ class ScenarioFault:
     at: float = 0.0
     plugin: str = ""
     hook: str = ""
+    index: int = 0
+    """In the file."""
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """As mistakes name it."""
+        return f"fault[{self.index}]"
 
 
 def check(fault: ScenarioFault) -> None:
@@ -68,33 +77,45 @@ def _frame_fault(fault: ScenarioFault) -> Fault:
     return Fault(kind, fault.frame, fault.nth, fault.by_bot, fault.seconds)
 
 
-def into_plugins(faults: Sequence[ScenarioFault], plugins: Sequence[LoadedPlugin]) -> tuple[LoadedPlugin, ...]:
-    """The plugins, with what is to go wrong in them. Raises UsageError for a plugin or hook that is not there."""
+def into_plugins(
+    file: str, faults: Sequence[ScenarioFault], plugins: Sequence[LoadedPlugin], came: set[int]
+) -> tuple[LoadedPlugin, ...]:
+    """The plugins, with what is to go wrong in them; `came` gets the indices of those that did. Raises ConfigError for
+    plugins and hooks that are not there."""
     found = {plugin.name: plugin for plugin in plugins}
-    for fault in faults:
-        if fault.kind in PLUGIN_KINDS:
-            plugin = found.get(fault.plugin)
-            if plugin is None:
-                raise UsageError(f'[[fault]] {fault.kind}: there is no plugin "{fault.plugin}"')
-            found[fault.plugin] = _with_fault(plugin, fault)
+    theirs = [fault for fault in faults if fault.kind in PLUGIN_KINDS]
+    if problems := [problem for fault in theirs if (problem := _not_there(file, fault, found)) is not None]:
+        raise ConfigError(problems)
+    for fault in theirs:
+        found[fault.plugin] = _with_fault(found[fault.plugin], fault, came)
     return tuple(found.values())
 
 
-def _with_fault(plugin: LoadedPlugin, fault: ScenarioFault) -> LoadedPlugin:
+def _not_there(file: str, fault: ScenarioFault, found: Mapping[str, LoadedPlugin]) -> Problem | None:
+    plugin = found.get(fault.plugin)
+    if plugin is None:
+        message = f'there is no plugin "{fault.plugin}"{suggestion(fault.plugin, found)}'
+        return Problem(file, fault.line, f"{fault.place}.plugin", message)
+    if fault.hook and fault.hook not in plugin.implementations:
+        message = f'plugin "{plugin.name}" has no {fault.hook}{suggestion(fault.hook, plugin.implementations)}'
+        return Problem(file, fault.line, f"{fault.place}.hook", message)
+    return None
+
+
+def _with_fault(plugin: LoadedPlugin, fault: ScenarioFault, came: set[int]) -> LoadedPlugin:
     hooks = [fault.hook] if fault.hook else list(plugin.implementations)
-    if missing := [hook for hook in hooks if hook not in plugin.implementations]:
-        raise UsageError(f'[[fault]] {fault.kind}: plugin "{plugin.name}" has no {missing[0]}')
-    spoiled = {hook: _spoiled(plugin.implementations[hook], fault) for hook in hooks}
+    spoiled = {hook: _spoiled(plugin.implementations[hook], fault, came) for hook in hooks}
     return replace(plugin, implementations={**plugin.implementations, **spoiled})
 
 
-def _spoiled(implementation: Implementation, fault: ScenarioFault) -> Implementation:
+def _spoiled(implementation: Implementation, fault: ScenarioFault, came: set[int]) -> Implementation:
     times = 0
 
     async def function(**arguments: Any) -> None:
         nonlocal times
         times += 1
         if fault.nth in (0, times):
+            came.add(fault.index)
             if fault.kind == "crash":
                 raise FaultOfTheTest(f"{fault.plugin} crashes here: a [[fault]] of the scenario")
             await trio.sleep(fault.seconds)
@@ -103,15 +124,24 @@ def _spoiled(implementation: Implementation, fault: ScenarioFault) -> Implementa
     return replace(implementation, function=function)
 
 
-async def let_go_wrong(faults: Sequence[ScenarioFault], world: World) -> None:
-    """What happens to frames, from now on; and, until cancelled, what happens at its time."""
+def never_came(faults: Sequence[ScenarioFault], world: World, came: set[int]) -> list[str]:
+    """Notes: a scenario that passes because nothing went wrong proves little."""
+    frames = [fault for fault in faults if fault.kind in FRAME_KINDS]
+    indices = came | {frames[at].index for at in world.pbx.line.happened}
+    return [f"{one.place}, {one.kind}, never came about" for one in faults if one.index not in indices]
+
+
+async def let_go_wrong(faults: Sequence[ScenarioFault], world: World, came: set[int]) -> None:
+    """What happens to frames, from now on; and, until cancelled, what happens at its time; see `into_plugins`."""
     for fault in faults:
         if fault.kind in FRAME_KINDS:
             world.pbx.line.faults.append(_frame_fault(fault))
-    silences = [fault.at for fault in faults if fault.kind == "silence"]
+    silences = [fault for fault in faults if fault.kind == "silence"]
     async with trio.open_nursery() as nursery:
         if silences:
-            await trio.sleep_until(trio.current_time() + max(0.0, min(silences) - world.pbx.story.clock()))
+            first = min(fault.at for fault in silences)
+            await trio.sleep_until(trio.current_time() + max(0.0, first - world.pbx.story.clock()))
+            came |= {fault.index for fault in silences}
             _fall_silent(world, nursery)
         await trio.sleep(math.inf)
 
