@@ -150,6 +150,17 @@ async def test_speech_has_energy_as_long_as_it_takes(pbx: Exchange) -> None:
     await caller.hears("I heard you for 1.6 seconds.")
 
 
+async def test_what_a_plugin_makes_itself_is_heard(pbx: Exchange, bot: VirtualBot) -> None:
+    caller = await pbx.call()
+    await caller.presses("0")
+    sound = await caller.hears(tone(440))
+    assert sound.duration == pytest.approx(0.5)
+    cut_off = await caller.hears("samples")
+    assert cut_off.duration == pytest.approx(0.4)
+    assert cut_off.what.hz() == pytest.approx(880, rel=0.01)
+    assert bot.did[1:] == ["plays samples to 0711123456"] * 2
+
+
 @both
 @pytest.mark.parametrize(
     ("how", "told"),

@@ -326,7 +326,9 @@ class VirtualLeg:
         """What is sent and received is to be seen in `doors`, one for each time that it was opened."""
         if self.closed:
             raise CallEnded(self.label, "closed")
-        door = VirtualAudio(self.label, rate, frames, up=self._up.wait, while_open=self._while_open)
+        door = VirtualAudio(
+            self.label, rate, frames, up=self._up.wait, while_open=self._while_open, tell=self.tell_peer
+        )
         self.doors.append(door)
         if self._up.is_set():
             door.begin()
