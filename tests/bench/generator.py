@@ -55,12 +55,17 @@ class FarEnd:
         return await self._peer.answer(read_remote(offer, "offer"))
 
     def is_up(self, peer: Peer) -> None:
-        ice = peer.dtls.transport._connection
-        pair = ice._nominated[1]
-        self._address, self._transport = pair.remote_addr, pair.protocol.transport
+        self._ice = peer.dtls.transport._connection
         self._protect = peer.dtls._tx_srtp.protect
+        for protocol in self._ice._protocols:
+            protocol.transport.on_media = self._note
+        self._use_nominated()
+
+    def _use_nominated(self) -> None:
+        """ICE may move to another pair, as from IPv4 to IPv6."""
+        self._pair = self._ice._nominated[1]
+        self._address, self._transport = self._pair.remote_addr, self._pair.protocol.transport
         assert self._transport is not None
-        self._transport.on_media = self._note
         self._transport.poll_only()
 
     def is_lost(self, peer: Peer, reason: str) -> None:
@@ -73,6 +78,8 @@ class FarEnd:
     def tick(self) -> None:
         if self._transport is None:
             return
+        if self._ice._nominated.get(1, self._pair) is not self._pair:
+            self._use_nominated()
         payload = self._payloads[self._count % len(self._payloads)]
         at = self._count * round(self._kind.clock * FRAME) % rtp.TIMESTAMPS
         packet = rtp.build(self._type, False, self._count % rtp.SEQUENCES, at, self._peer.ssrc, payload)

@@ -92,13 +92,13 @@ def lost_audio_is_nobodys_matter(patch: Any) -> None:
 MUTANTS: dict[str, tuple[Patch, str, int]] = {
     patch.__name__: (patch, finding, first)
     for patch, finding, first in (
-        (sends_again_after_a_reconnect, "was sent", 5),
+        (sends_again_after_a_reconnect, "was sent", 2),
         (newest_event_first, "the plugin heard", 1),
         (legs_linger_for_ever, "outlive", 0),
         (what_is_not_listed_lives_on, "does not believe", 0),
-        (the_end_is_told_twice, "is over", 0),
-        (a_bye_without_a_socket_is_forgotten, "is left", 5),
-        (lost_audio_is_nobodys_matter, "nobody is heard", 20),
+        (the_end_is_told_twice, "is over", 1),
+        (a_bye_without_a_socket_is_forgotten, "is left", 12),
+        (lost_audio_is_nobodys_matter, "nobody is heard", 9),
     )
 }
 """Name → the bug, a word of what the simulation says of it, and the seed to begin with: it has found it soon."""

@@ -123,8 +123,8 @@ class People:
         while True:
             await trio.sleep(rng.expovariate(1 / 300))
             self.faults += 1
-            troubles = [self._cut, self._cut, self._out_of_order, self._bad_weather, self._forget, self._no_way]
-            await rng.choice(troubles)(rng)
+            often = [self._cut, self._cut, self._bad_weather, self._bad_weather]
+            await rng.choice([*often, self._out_of_order, self._forget, self._no_way])(rng)
 
     async def _cut(self, rng: random.Random) -> None:
         self.pbx.cut_all()
@@ -153,8 +153,8 @@ class People:
     async def _no_way(self, rng: random.Random) -> None:
         """The audio of all calls dies as soon as there is any, as when a router has restarted; perhaps the sockets,
         too."""
-        while not any(end.up for end in self.wire.ends):
-            await trio.sleep(1)  # noqa: ASYNC110 - nothing tells of it, and the time is virtual
+        while not any(end.up for end in self.wire.ends):  # noqa: ASYNC110 - nothing tells of it, and time is virtual
+            await trio.sleep(1)
         for end in self.wire.ends:
             self.wire.lose(end)
         if rng.random() < 0.3:
