@@ -105,6 +105,9 @@ class Leg:
         self.started = wall()
         self.answered: float | None = None
         self.ended: float | None = None
+        self.talked = 0.0
+        """Seconds from the answer to the end, whatever the machine's clock was set to meanwhile."""
+        self._up_at = 0.0
         self.end: steps.LegEnded | None = None
         self.ended_event = trio.Event()
         self.answered_or_ended = trio.Event()
@@ -307,10 +310,11 @@ class Leg:
     def _happened(self, fact: steps.Fact) -> None:
         match fact:
             case steps.LegAnswered():
-                self.answered = self._wall()
+                self.answered, self._up_at = self._wall(), trio.current_time()
                 self.answered_or_ended.set()
             case steps.LegEnded():
                 self.ended, self.end = self._wall(), fact
+                self.talked = 0.0 if self.answered is None else trio.current_time() - self._up_at
                 self._over()
         self._on_fact(self, fact)
 

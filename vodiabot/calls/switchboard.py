@@ -68,7 +68,7 @@ class Switchboard:
         self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
         self._comeback = Comeback(commands, Farewells() if farewells is None else farewells)
-        self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
+        self._matcher: Matcher[LegAndCall] = Matcher(settings.country, settings.pbx_clock)
         self._draining = False
         self._handlers = Handlers()
         self.desk = Desk(self._allow, self._place, media.conference, parking or Parking())
@@ -276,7 +276,7 @@ class Switchboard:
             desk=self.desk,
         )
         self._legs[dialog.call_id] = leg
-        self._views[leg] = LegAndCall(leg, call)
+        self._views[leg] = LegAndCall(leg, call, self._settings.pbx_clock.now())
         self._nursery.start_soon(self._live, leg)
         return leg, call
 
