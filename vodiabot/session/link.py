@@ -189,7 +189,7 @@ class Link:
         expires = await self._register_once()
         self._on_up("registered")
         while True:
-            with trio.move_on_after(max(self._timers.shortest_refresh, expires / 2)):
+            with trio.move_on_after(self._timers.refresh(expires)):
                 await self._ended_unasked.wait()  # then at once; if that is refused, too, we are down
             expires = await self._register_once()
 
