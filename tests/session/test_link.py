@@ -111,7 +111,10 @@ async def test_an_extension_that_does_not_register_is_up_when_connected(autojump
         assert "sip-register" not in pbx.actions()
 
 
-@pytest.mark.parametrize(("expires", "every"), [(60, 30), (20, 10), (3600, 300), (1e30, 300), (-1, 30), ("soon", 30), (1, 2), (None, 30), ("120", 60)])
+@pytest.mark.parametrize(
+    ("expires", "every"),
+    [(60, 30), (20, 10), (3600, 300), (1e30, 300), (1, 2), (None, 30), (-1, 30), ("soon", 30), ("120", 60)],
+)
 async def test_the_registration_is_refreshed_at_half_of_expires(
     expires: Any, every: float, autojump_clock: trio.testing.MockClock
 ) -> None:

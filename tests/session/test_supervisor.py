@@ -160,7 +160,7 @@ async def test_a_pbx_that_refuses_everybody_while_it_starts_anew(autojump_clock:
         tries, pbx.distrusts = len(pbx.connects), True
         pbx.sockets[-1].cut()
         await trio.sleep(300)
-        assert len(pbx.connects) - tries <= 3 + 10, "a password that was changed is not tried until the account is locked"
+        assert len(pbx.connects) - tries <= 3 + 10, "a changed password is not tried until the account is locked"
 
 
 async def test_a_configuration_that_cannot_work_is_tried_slowly(autojump_clock: trio.testing.MockClock) -> None:

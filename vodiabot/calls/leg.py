@@ -39,6 +39,7 @@ from .queue import (
     error_of,
     refuse,
 )
+from .reached import Reached
 from .remote import ListedSide
 
 QUEUE = 1000
@@ -124,6 +125,7 @@ class Leg:
         self._media_worker = MediaWorker(self.media, self.post)
         self._one_way = OneWay()
         self.holding = Holding()
+        self.reached = Reached()
         self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
@@ -271,6 +273,7 @@ class Leg:
     def _act(self, feed: Callable[[float], list[steps.Step]]) -> None:
         for step in feed(trio.current_time()):
             self._carry_out(step)
+        self.reached.tell(self.dialog.socket_up)
         self._judge_silence()
 
     def _hear_of_other_side(self, entry: CallEntry) -> None:

@@ -163,6 +163,7 @@ class Switchboard:
             return
         if self._nursery is None:
             return
+        self._comeback.offered(invite.call_id)
         if self._draining or len(self.calls) >= self._settings.max_calls:
             why = "draining" if self._draining else "max_calls are up"
             self._refuse(invite, 486, why)
