@@ -187,6 +187,31 @@ async def test_a_silently_dead_socket_is_noticed_within_45_seconds(
         assert bot.ups_and_downs == ["up", "down", "up"]
 
 
+@pytest.mark.parametrize("lives", [True, False])
+async def test_a_bot_that_was_stopped_reads_first_what_came_meanwhile(
+    lives: bool, mock_clock: trio.testing.MockClock
+) -> None:
+    pbx = GoodPbx() if lives else HalfOpenPbx()
+    bot = Watched(pbx)
+    with trio.fail_after(1000):
+        async with bot.running():
+            await _passes(mock_clock, 5)
+            assert bot.ups_and_downs == ["up"]
+            if isinstance(pbx, HalfOpenPbx):
+                pbx.silent = True
+            mock_clock.jump(90)
+            await _passes(mock_clock, 20)
+            assert ("down" in bot.ups_and_downs) is not lives
+
+
+async def _passes(clock: trio.testing.MockClock, seconds: int) -> None:
+    """In small steps, as time does for a process that runs."""
+    for _ in range(seconds * 10):
+        await trio.testing.wait_all_tasks_blocked()
+        clock.jump(0.1)
+    await trio.testing.wait_all_tasks_blocked()
+
+
 async def test_a_pbx_that_only_pongs_is_alive(autojump_clock: trio.testing.MockClock) -> None:
     pbx = GoodPbx()
     async with Watched(pbx, register=False).running() as bot:
