@@ -113,6 +113,11 @@ class NoAnswer(DialError):
 
     code = 480
 
+    def __init__(self, message: str, code: int | None = None, *, timed_out: bool = False) -> None:
+        self.timed_out = timed_out
+        """It rang for as long as we wanted to wait; else the PBX said so, perhaps at once: nobody is registered."""
+        super().__init__(message, code)
+
 
 class Rejected(DialError):
     """The PBX or the other side refused."""

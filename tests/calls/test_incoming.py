@@ -90,6 +90,35 @@ async def test_cancel_crosses_the_answer(autojump_clock: MockClock) -> None:
         assert not bench.ended()[0].answered
 
 
+@pytest.mark.parametrize(
+    ("by", "connect", "reason"), [("46", 5.0, "answered_elsewhere"), ("46", None, "cancelled"), ("", None, "cancelled")]
+)
+async def test_who_was_faster_in_a_group(
+    by: str, connect: float | None, reason: str, autojump_clock: MockClock
+) -> None:
+    """The entry names all that ring, and then only who picked up: no missed call, where nobody else did it is one."""
+    async with running() as bench:
+
+        async def ring(call: Call) -> None:
+            await call.wait_ended()
+
+        bench.on_call(ring)
+        bench.invite(to_user="700")
+        await trio.sleep(1)
+
+        def listed(*extensions: str, connect: float | None = None) -> None:
+            known: dict[str, Any] = {"from_number": "500", "to_number": "700", "start": bench.calls[0].started}
+            entry = m.CallEntry(id="pbx-7", extensions=extensions, connect=connect, **known)
+            bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+
+        listed("45", "46")
+        if by:
+            listed(by, connect=connect)
+        bench.switchboard.deliver(m.Cancel(call_id="in-1"))
+        await trio.sleep(0.1)
+        assert [event.reason for event in bench.ended()] == [reason]
+
+
 async def test_a_failing_handler_sends_the_caller_to_the_fallback(autojump_clock: MockClock) -> None:
     async def handler(call: Call) -> None:
         await call.answer()

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 
 from vodiabot.calls import Call
 from vodiabot.errors import Busy, CallEnded, ConnectionLost, DialError, NoAnswer, NotAllowed, Rejected, TransferFailed
+from vodiabot.ports import IceCandidate
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
 from vodiabot.protocol.dialects import Dialect
@@ -50,6 +51,8 @@ async def test_refusals_are_told_apart(autojump_clock: MockClock, code: int, err
             async with bench.switchboard.dial("500"):
                 pytest.fail("it was not answered")
         assert raised.value.code == code
+        assert getattr(raised.value, "reason", "no") == "no"
+        assert getattr(raised.value, "timed_out", False) is False
         assert not bench.port.of(c.HangUp)
 
 
@@ -59,7 +62,7 @@ async def test_nobody_answers_in_time(autojump_clock: MockClock) -> None:
         with pytest.raises(NoAnswer) as raised:
             async with bench.switchboard.dial("500", timeout=20):
                 pytest.fail("it was not answered")
-        assert raised.value.code == 480
+        assert (raised.value.code, raised.value.timed_out) == (480, True)
         assert trio.current_time() - began == pytest.approx(20, abs=0.5)
         assert bench.port.of(c.HangUp)[0].caller is True
 
@@ -109,8 +112,14 @@ async def test_a_dial_that_is_not_allowed_sends_nothing(autojump_clock: MockCloc
         assert bench.port.sent == []
 
 
-async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("listed_before", [False, True])
+async def test_frames_under_a_new_call_id_are_ours(listed_before: bool, autojump_clock: MockClock) -> None:
     async def rename(bench: Bench) -> None:
+        if listed_before:  # call-state tells the pick-up first
+            placed = await bench.port.wait_for(c.PlaceCall)
+            entry = m.CallEntry(id=placed.call_id, state="connected")
+            bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+            await trio.sleep(0.1)
         await bench.pick_up(call_id="pbx-9")
         line = "candidate:1 1 UDP 1 192.0.2.9 9 typ host"
         bench.switchboard.deliver(m.Candidate(call_id="pbx-9", candidates=(line,)))
@@ -123,6 +132,75 @@ async def test_frames_under_a_new_call_id_are_ours(autojump_clock: MockClock) ->
             await call.wait_ended()
         assert call.reason == "remote_hangup"
         assert bench.port.of(c.AnswerBye) == [c.AnswerBye(call_id="pbx-9", cseq=5)]
+
+
+async def test_a_candidate_under_a_new_call_id_may_come_before_the_sdp(autojump_clock: MockClock) -> None:
+    line = "candidate:1 1 UDP 1 192.0.2.9 9 typ host"
+    added: list[str] = []
+
+    async def rename(bench: Bench) -> None:
+        await bench.port.wait_for(c.PlaceCall)
+        leg = bench.switchboard.calls[0]._leg
+
+        async def add(generation: int, candidate: IceCandidate | None) -> None:
+            added.append(candidate.candidate if candidate else "")
+
+        leg.media.add_candidate = add  # type: ignore[method-assign]
+        bench.switchboard.deliver(m.Candidate(call_id="pbx-9", candidates=(line,)))
+        await trio.sleep(0.1)
+        await bench.pick_up(call_id="pbx-9")
+
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(rename, bench)
+        async with bench.switchboard.dial("500") as call:
+            await call.sleep(1)
+        assert added == [line]
+
+
+@pytest.mark.parametrize("numbers", [("501", "502"), ("501", "501")])
+async def test_two_calls_at_once_are_told_apart_under_new_call_ids(
+    numbers: tuple[str, str], autojump_clock: MockClock
+) -> None:
+    """The frames come in one burst, before either leg has acted on one."""
+    async with running() as bench, trio.open_nursery() as nursery:
+        up: list[Call] = []
+
+        async def dial(to: str) -> None:
+            async with bench.switchboard.dial(to) as call:
+                up.append(call)
+                await call.wait_ended()
+
+        for to in numbers:
+            nursery.start_soon(dial, to)
+            await trio.sleep(0.1)
+        for n, placed in enumerate(bench.port.of(c.PlaceCall)):
+            end = bench.far_end()
+            answer = bench.wire.describe(end, setup="active")
+            bench.wire.connect(end, placed.sdp)
+            frame = {"sdp": answer, "sdp_type": "answer", "to_user": placed.to, "code": 200, "cseq": 2}
+            bench.switchboard.deliver(m.Sdp(call_id=f"pbx-{n}", **frame))
+        await trio.sleep(20)
+        assert [call.state for call in up] == ["up", "up"], "each has the audio of its own answer"
+        for n in range(2):
+            bench.switchboard.deliver(m.Bye(call_id=f"pbx-{n}"))
+        await trio.sleep(1)
+        assert [call.reason for call in up] == ["remote_hangup", "remote_hangup"]
+
+
+@pytest.mark.parametrize(("call_id", "after"), [("", 0.5), ("pbx-9", 0.5), ("", 60)])
+async def test_who_picks_up_after_we_gave_up_is_hung_up(
+    autojump_clock: MockClock, call_id: str, after: float
+) -> None:
+    async with running() as bench:
+        with pytest.raises(NoAnswer):
+            async with bench.switchboard.dial("500", timeout=5):
+                pytest.fail("it was not answered")
+        call_id = call_id or bench.port.of(c.PlaceCall)[0].call_id
+        await trio.sleep(after)
+        answer = bench.wire.describe(bench.far_end(), setup="active")
+        bench.switchboard.deliver(m.Sdp(call_id=call_id, sdp=answer, sdp_type="answer", code=200))
+        assert await bench.port.wait_for(c.HangUp, 2) == c.HangUp(call_id=call_id, caller=True)
+        assert len(bench.ended()) == 1
 
 
 @pytest.mark.parametrize("code", [180, 200, 404])
@@ -166,6 +244,35 @@ async def test_a_transfer_is_taken_or_refused(autojump_clock: MockClock) -> None
             nursery.start_soon(take)
             await call.transfer("501")
         assert call.reason == "transferred"
+
+
+@pytest.mark.parametrize("named", ["by its extensions", "as older PBXs do"])
+@pytest.mark.parametrize("entry_id", ["ours", "of the PBX"])
+async def test_a_transfer_that_only_call_state_shows(entry_id: str, named: str, autojump_clock: MockClock) -> None:
+    """Taken as refused, the bye that follows would end the call of those who were joined."""
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            id_ = call.id if entry_id == "ours" else "pbx-7"
+
+            def list_with(other: str, us: str) -> None:
+                known: dict[str, Any] = {"from_number": us, "to_number": other, "start": call.started, "connect": 1.0}
+                extensions = (us,) if named == "by its extensions" else ()
+                entry = m.CallEntry(id=id_, extensions=extensions, **known)
+                bench.switchboard.owns(entry)  # the domain asks, perhaps before
+                bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+
+            async def take() -> None:
+                await bench.port.wait_for(c.BlindTransfer)
+                list_with("500", "45")
+                await trio.sleep(1)
+                list_with("500", "501")
+
+            list_with("500", "45")
+            nursery.start_soon(take)
+            await call.transfer("501")
+        assert call.reason == "transferred"
+        assert not bench.port.of(c.HangUp)
 
 
 async def test_hold_and_resume_without_sdp_in_the_modern_dialect(autojump_clock: MockClock) -> None:

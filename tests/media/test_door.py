@@ -119,8 +119,8 @@ def test_odd_lengths_are_played_without_a_seam(lengths: list[int], rate: int) ->
     last = door.pull(rate)
     heard = np.concatenate([*out, *([] if last is None else [last])]) if out or last is not None else np.zeros(0)
     assert list(heard[:put]) == list(np.arange(put) % 30000)
-    assert not heard[put:].any()
-    assert len(heard) == -(-put // n) * n
+    assert not heard[put + rate // 200 :].any(), "its end falls to silence"
+    assert -(-put // n) * n <= len(heard) <= (put // n + 1) * n
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -137,9 +137,11 @@ def test_what_is_sent_at_any_rate_is_heard_to_its_end(rate: int, call_rate: int)
     assert {len(o) for o in out} == {call_rate // 50}
     assert len(out) == 26, "empty when the time of the last sample is over"
     sounding = np.flatnonzero(np.abs(heard.astype(int)) > 500)
-    assert (sounding[-1] - sounding[0]) / call_rate == pytest.approx(0.5, abs=0.002)
+    assert (sounding[-1] - sounding[0]) / call_rate == pytest.approx(0.5, abs=0.006)
     assert loudest_hz(heard.astype(float), call_rate) == pytest.approx(440, abs=2)
-    assert door.pull(call_rate) is None
+    rest = [door.pull(call_rate) for _ in range(2)]
+    assert rest[0] is None or np.abs(rest[0].astype(int)).max() < 500, "of the filter"
+    assert rest[1] is None
 
 
 def test_clear_does_not_click_and_leaves_5_ms() -> None:

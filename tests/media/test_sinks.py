@@ -221,18 +221,21 @@ def test_a_full_disk_is_a_source_error(tmp_path: Path) -> None:
         recording(Path("/dev/full"), feed)
 
 
+@pytest.mark.parametrize("far_side", ["talks", "is silent"])
 def test_a_disk_that_stalls_ends_the_recording_and_not_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    far_side: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vodiabot.media.sinks.recorder.MAX_BEHIND_SECONDS", 1.0)
 
     async def feed(recorder: Recorder, now: float) -> None:
+        push = recorder.push if far_side == "talks" else recorder.push_sent
         for i in range(200):
-            recorder.push(np.full(160, 99, np.int16), 8000, now + i * BLOCK)
-        assert recorder._heard.end <= 8000 + 320
+            push(np.full(160, 99, np.int16), 8000, now + i * BLOCK)
+        assert recorder._sent is not None
+        assert max(recorder._heard.end, recorder._sent.end) <= 8000 + 320
 
     with pytest.raises(SourceError, match="slow"):
-        recording(tmp_path / "x.wav", feed)
+        recording(tmp_path / "x.wav", feed, stereo=True)
 
 
 class SlowWriter:

@@ -80,6 +80,31 @@ def test_other_files(name: str, codec: str, fmt: str, tmp_path: Path) -> None:
     assert strength(samples[1000:7000], 8000, 1000) == pytest.approx(0.5, rel=0.1)
 
 
+@pytest.mark.parametrize("name", ["x.mp3", "x.aac"])
+@pytest.mark.parametrize("rates", [(44100, 22050), (32000, 48000)])
+def test_a_stream_goes_on_at_another_rate(name: str, rates: tuple[int, int], tmp_path: Path) -> None:
+    """As a radio does with its next piece: it was heard an octave off, or ended there."""
+    codec, fmt = {"x.mp3": ("libmp3lame", "s16p"), "x.aac": ("aac", "fltp")}[name]
+    whole = b""
+    for rate in rates:
+        encoded(tmp_path / name, codec, fmt, rate, channels=1 if rate == rates[0] else 2)
+        whole += (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole)
+    samples = at_rate(tmp_path / name, 8000)
+    assert len(samples) / 8000 == pytest.approx(2, abs=0.2)
+    for part in (samples[1000:7000], samples[-7000:-1500]):
+        assert loudest_hz(part, 8000) == pytest.approx(1000, abs=3)
+
+
+def test_what_is_spoiled_in_a_file_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    encoded(tmp_path / "x.mp3", "libmp3lame", "s16p", 44100)
+    data = bytearray((tmp_path / "x.mp3").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 600] = bytes(range(200)) * 3
+    (tmp_path / "x.mp3").write_bytes(data)
+    assert len(at_rate(tmp_path / "x.mp3", 8000)) / 8000 == pytest.approx(1, abs=0.2)
+    assert caplog.text.count("x.mp3") == 1
+
+
 def test_stereo_is_the_mean_of_both(tmp_path: Path) -> None:
     write_wav(tmp_path / "x.wav", [sine(500, 1, 8000, 0.8), sine(900, 1, 8000, 0.4)], 8000)
     samples = at_rate(tmp_path / "x.wav", 8000)

@@ -253,6 +253,19 @@ def test_glare_while_our_offer_is_made() -> None:
     assert leg.wait(2.1) == ["MakeOffer generation=4"]
 
 
+def test_a_resume_while_we_answer_an_offer_of_the_pbx_comes_after_the_answer() -> None:
+    leg = up()
+    leg.want(s.WantHold())
+    leg.sdp(offer("theirs"), cseq=5)
+    leg.sdp(offer("next"), cseq=6)
+    assert leg.want(s.WantResume()) == []
+    assert leg.answer_made(1)[-1] == "MakeAnswer generation=1 offer=<next>"
+    assert leg.answer_made(1) == ["AcceptCall call_id=c1 sdp=<our-answer-1> cseq=6", "MakeOffer generation=2"]
+    assert leg.offer_made(2) == ["Resume call_id=c1 side=caller sdp=<our-offer-2>"]
+    leg.sdp(answer("taken", ufrag="new"), code=200, cseq=7)
+    assert leg.dialog.state is State.UP
+
+
 def test_a_modern_pbx_answers_our_offer_with_its_own() -> None:
     leg = up(MODERN)
     leg.want(s.WantHold())

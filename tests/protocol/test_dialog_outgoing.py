@@ -231,7 +231,7 @@ def test_refusals(code: int, reason: str) -> None:
     leg.sdp(code=180)
     assert leg.sdp(code=code, reason="why") == [
         "Acknowledge call_id=c1",
-        f"LegEnded reason={reason} code={code}",
+        f"LegEnded reason={reason} code={code} words=why",
         "CloseMedia",
     ]
     assert leg.sdp(code=code, reason="why") == []

@@ -125,7 +125,7 @@ class _Life:
         self.wire = Wire()
         self.pbx = VirtualPbx(_some_pbx(seed), self.wire, seed=seed)
         self.network = Network(self.pbx, chance.of("network"))
-        self.people = People(self.pbx, self.network, chance.of, dirty=self.dirty)
+        self.people = People(self.pbx, self.wire, self.network, chance.of, dirty=self.dirty)
         self.witness = Witness()
         text = SETTINGS.format(
             state=state.as_posix(), unrouted=rng.choice(["ignore", "busy"]), fallback=rng.choice(["", "46", "600"])

@@ -14,6 +14,7 @@ from vodiabot.domain.calls import Calls
 from vodiabot.errors import ConnectionLost
 from vodiabot.plugins.mailbox import Mailbox
 from vodiabot.protocol import steps
+from vodiabot.protocol.dialog import midcall
 from vodiabot.session import Session
 
 Patch = Callable[[Any], None]
@@ -83,6 +84,11 @@ def a_bye_without_a_socket_is_forgotten(patch: Any) -> None:
     patch.setattr(Farewells, "owe", lambda self, command: False)
 
 
+def lost_audio_is_nobodys_matter(patch: Any) -> None:
+    """A call goes on when its audio has died: silently deaf."""
+    patch.setattr(midcall, "media_lost", lambda leg, reason: None)
+
+
 MUTANTS: dict[str, tuple[Patch, str, int]] = {
     patch.__name__: (patch, finding, first)
     for patch, finding, first in (
@@ -92,6 +98,7 @@ MUTANTS: dict[str, tuple[Patch, str, int]] = {
         (what_is_not_listed_lives_on, "does not believe", 0),
         (the_end_is_told_twice, "is over", 0),
         (a_bye_without_a_socket_is_forgotten, "is left", 5),
+        (lost_audio_is_nobodys_matter, "nobody is heard", 20),
     )
 }
 """Name → the bug, a word of what the simulation says of it, and the seed to begin with: it has found it soon."""

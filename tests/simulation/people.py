@@ -10,6 +10,7 @@ import trio
 
 from vodiabot.sim.core.phones import Phone
 from vodiabot.testing.pbx import VirtualPbx
+from vodiabot.testing.wire import Wire
 
 from .network import Network, some_weather
 
@@ -22,8 +23,11 @@ CALLERS = ("600", "601", "603", "606", "607", "610", "611", "612", "613", "615",
 class People:
     """All who act on the PBX besides the bot, until they are told to stop."""
 
-    def __init__(self, pbx: VirtualPbx, network: Network, rng: Callable[[str], random.Random], *, dirty: bool) -> None:
+    def __init__(
+        self, pbx: VirtualPbx, wire: Wire, network: Network, rng: Callable[[str], random.Random], *, dirty: bool
+    ) -> None:
         self.pbx = pbx
+        self.wire = wire
         self.network = network
         self.phones = [self._phone(user, rng(f"phone {user}")) for user in ("46", "47", "48")]
         self.faults = 0
@@ -119,7 +123,8 @@ class People:
         while True:
             await trio.sleep(rng.expovariate(1 / 300))
             self.faults += 1
-            await rng.choice([self._cut, self._cut, self._out_of_order, self._bad_weather, self._forget])(rng)
+            troubles = [self._cut, self._cut, self._out_of_order, self._bad_weather, self._forget, self._no_way]
+            await rng.choice(troubles)(rng)
 
     async def _cut(self, rng: random.Random) -> None:
         self.pbx.cut_all()
@@ -143,6 +148,17 @@ class People:
 
     async def _forget(self, rng: random.Random) -> None:
         self.pbx.lever(lambda now: self.pbx.pbx.lose_registration(now, "45"))
+        await trio.lowlevel.checkpoint()
+
+    async def _no_way(self, rng: random.Random) -> None:
+        """The audio of all calls dies as soon as there is any, as when a router has restarted; perhaps the sockets,
+        too."""
+        while not any(end.up for end in self.wire.ends):
+            await trio.sleep(1)  # noqa: ASYNC110 - nothing tells of it, and the time is virtual
+        for end in self.wire.ends:
+            self.wire.lose(end)
+        if rng.random() < 0.3:
+            self.pbx.cut_all()
         await trio.lowlevel.checkpoint()
 
     def _forget_all(self) -> None:

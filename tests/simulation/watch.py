@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from vodiabot import Bot, events
+from vodiabot import Bot, Call, events
 from vodiabot.plugins.mailbox import MAILBOX_SIZE
 from vodiabot.testing.pbx import VirtualPbx
 from vodiabot.testing.wire import Wire
@@ -28,6 +28,11 @@ keeps a caller in a dead line, and one that has had both does nothing (`calls.co
 LATE = 3
 """Looks during which bot and PBX may differ: calls that were the bot's own until just now are somebody else's only
 when that is sure (`domain.calls.OWN_GRACE`)."""
+
+
+DEAF = 3
+"""Looks after which a call that is up has audio again, or is over: an offer that is to bring it has 10 s (PROTOCOL.md
+section 4), and frames may be late."""
 
 
 PHONES = {"46", "47", "48"}
@@ -59,8 +64,6 @@ class Watch:
         self.ended: dict[str, str] = {}
         """Calls of the bot's that were told as ended → reason."""
         self._living: set[str] = set()
-        self._given_up: set[str] = set()
-        """Calls that were hung up before their answer was acknowledged, by the call-id on the wire."""
         self._up: dict[str, bool] = {}
         self._seen_frames = 0
         self._once: Counter[tuple[str, str]] = Counter()
@@ -69,6 +72,7 @@ class Watch:
         self._wrong = ""
         self._steady = 0
         self._differed: Counter[str] = Counter()
+        self._deaf: Counter[str] = Counter()
         self._tap()
 
     def _tap(self) -> None:
@@ -121,10 +125,23 @@ class Watch:
             raise Violation(self._wrong)
         self._wire_is_sound()
         self._in_order()
+        self._can_be_heard()
         for state in self.bot.host.states():
             self._require(state.queued <= MAILBOX_SIZE, f"mailbox of {state.name} holds {state.queued}")
         alive = {call.id for call in self.bot.calls}
         self._require(not alive & set(self.ended), "a call that was told as ended lives")
+
+    def _can_be_heard(self) -> None:
+        """No call stays up without audio both ways, whatever became of its frames; but for holds."""
+        up = [call for call in self.bot.calls if call.state == "up" and not call.held_by_remote]
+        self._deaf = Counter({call.id: self._deaf[call.id] + 1 for call in up if not self._has_audio(call)})
+        lasting = [id_ for id_, looks in self._deaf.items() if looks > DEAF]
+        self._require(not lasting, f"these calls are up and nobody is heard: {lasting}")
+
+    def _has_audio(self, call: Call) -> bool:
+        media: Any = call._leg.media
+        end = media._current
+        return media.sending and end is not None and end.up and self.wire.peer(end) is not None
 
     def _wire_is_sound(self) -> None:
         """No command goes out twice: neither by itself after a reconnect, nor by a slip."""
@@ -141,16 +158,15 @@ class Watch:
             )
             if action in ONCE and not (action == "sdp-packet" and not frame.get("to")):
                 self._once[call_id, action] += 1
-                enough = self._once[call_id, action] <= self._most(call_id, action)
+                enough = self._once[call_id, action] <= self._most(frame)
                 # an answer that comes twice is acknowledged twice
                 self._require(enough or bool(self.network.spoiled), f"{action} of {call_id} was sent too often")
 
-    def _most(self, call_id: str, action: str) -> int:
-        """Who gives up a call that is being answered at that moment says so, acknowledges the answer, and then hangs
-        up what came of it. That a call is over is said once more where nobody knows whether it arrived."""
-        if action == "sip-bye" and not self._once[call_id, "sip-ack"]:
-            self._given_up.add(call_id)
-        most = 2 if action == "sip-bye" and call_id in self._given_up else 1
+    def _most(self, frame: dict[str, Any]) -> int:
+        """Who hangs up a call that he has placed does so again if an answer comes after that (PROTOCOL.md section 4).
+        That a call is over is said once more where nobody knows whether it arrived."""
+        call_id, action = str(frame["callid"]), str(frame["action"])
+        most = 2 if action == "sip-bye" and frame.get("caller") == "true" else 1
         return most + (self.network.cut[call_id, action] if action in AGAIN else 0)
 
     # --- quiet moments -----------------------------------------------------------------------------------------------

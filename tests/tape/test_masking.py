@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,59 @@ def test_known_secrets_and_keys_of_secrets() -> None:
         "password": "***",
         "name": "session",
     }
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("from-number", 711123456),
+        ("missed", ["+49 711 12 34 56"]),
+        ("sender", "(0711) 12-34-56"),
+        ("reason", "nobody at 0711123456."),
+        ("to", "tel:+49-711-123456"),
+        ("cid", '"Ada" <0711123456>'),
+        ("from", "Ada Lovelace <sip:0711123456@pbx>"),
+        ("sub", "Ada called"),
+        ("firstname", "Ada"),
+        ("email", "ada@example.com"),
+        ("sdp", "v=0\r\no=0711123456 1 1 IN IP4 192.0.2.1\r\ns=Ada\r\n"),
+        ("change", "\ud800 0711123456"),
+    ],
+)
+def test_numbers_and_names_in_all_their_forms(key: str, value: Any) -> None:
+    masked = json.dumps(CLOSED.frame({key: value}))
+    assert not re.search("123.?456|12.34.56|ada", masked, re.I)
+
+
+def test_a_number_is_the_same_other_one_however_it_is_grouped() -> None:
+    one, other = CLOSED.text("+49711123456"), CLOSED.text("+49 711 12-34 56")
+    assert other.replace(" ", "").replace("-", "") == one
+
+
+def test_what_calls_are_known_and_routed_by_stays() -> None:
+    mask = Mask(numbers=True, key=b"k", kept=["12345"])
+    frame = {
+        "accounts": [{"account": "54321", "name": "54"}],
+        "calls": [{"id": "777777", "start": "1767600000", "connect": 1767600000.5, "from-number": "54321"}],
+        "to": "sip:12345@pbx",
+        "adr": [["192.0.2.2", 56856]],
+        "expires": 90000,
+        "at": "2026-01-05 09:00 of Vodia-PBX/70.1 at 192.0.2.2:5060 for 45 46 47",
+    }
+    assert mask.frame(frame) == frame
+
+
+def test_a_frame_that_is_no_json_is_told_by_its_length_where_names_are_masked() -> None:
+    assert OPEN.broken('{"sdp":"a=ice-pwd:geheim\\r\\n') == '{"sdp":"a=ice-pwd:***\\r\\n'
+    assert CLOSED.broken('{"from-display":"Ada') == "(no JSON: 20 characters)"
+
+
+def test_secrets_in_addresses() -> None:
+    assert OPEN.text("http://pbx/ring?session=abc&tone=1") == "http://pbx/ring?session=***&tone=1"
+
+
+def test_a_long_text_takes_no_long_time() -> None:
+    CLOSED.text("Ada Lovelace 0711 " * 4_000)
 
 
 @given(st.from_regex(r"(\+|0)?[1-9][0-9]{5,14}", fullmatch=True), st.sampled_from(["{}", "sip:{}@x", "call {} now"]))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,20 @@ def test_one_that_begins_later_begins_with_how_things_are(tmp_path: Path) -> Non
     tape.start(tmp_path / "t")
     tape.stop()
     assert [set(line) - {"t", "extension"} for line in lines(tmp_path / "t")[1:]] == [{"server"}, {"in"}, {"up"}]
+
+
+def test_reasons_are_masked_as_frames_are(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    tape = Tape(lambda: 0.0)
+    tape.start(path, mask_numbers=True)
+    tape.down("45", "0711123456 took session=geheim")
+    tape.media("leg", {"event": "MediaLost", "generation": 1, "reason": "0711123456 left"})
+    tape.said("45", "{}", failure="0711123456")
+    tape.heard("45", '{"from-display": "Ada", "from-number": "0711123456"')
+    tape.stop()
+    text = path.read_text()
+    assert not re.search("0711123456|geheim|Ada", text)
+    assert text.count('"in":') == 1
 
 
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:

@@ -53,6 +53,16 @@ async def test_the_nth_frame_is_meant(pbx: Exchange) -> None:
     assert line.due('{"bye": "true"}', by_bot=True) is None
 
 
+async def test_the_next_frame_is_meant_each_time_it_is_asked_for(pbx: Exchange) -> None:
+    def lost(frames: int) -> list[bool]:
+        return [pbx.line.due('{"bye": "true"}', by_bot=False) is not None for _ in range(frames)]
+
+    pbx.fault("lose", "bye")
+    assert lost(2) == [True, False]
+    pbx.fault("lose", "bye")
+    assert lost(2) == [True, False]
+
+
 def test_names_of_frames() -> None:
     assert [frame_name(text) for text in ('{"action": "blf"}', '{"sdp": "", "callid": "x"}', "no", "[]")] == [
         "blf",

@@ -150,6 +150,17 @@ async def test_speech_has_energy_as_long_as_it_takes(pbx: Exchange) -> None:
     await caller.hears("I heard you for 1.6 seconds.")
 
 
+async def test_what_a_plugin_makes_itself_is_heard(pbx: Exchange, bot: VirtualBot) -> None:
+    caller = await pbx.call()
+    await caller.presses("0")
+    sound = await caller.hears(tone(440))
+    assert sound.duration == pytest.approx(0.5)
+    cut_off = await caller.hears("samples")
+    assert cut_off.duration == pytest.approx(0.4)
+    assert cut_off.what.hz() == pytest.approx(880, rel=0.01)
+    assert bot.did[1:] == ["plays samples to 0711123456"] * 2
+
+
 @both
 @pytest.mark.parametrize(
     ("how", "told"),
@@ -179,6 +190,18 @@ async def test_a_number_that_nobody_spoke_of_rings_in_vain(pbx: Exchange, bot: V
     await anna.writes("0999")
     await anna.reads("NoAnswer", within=30)
     assert bot.did[:2] == ["calls 0999", "gives up calling 0999"]
+
+
+@pytest.mark.parametrize("outside", [True, False])
+async def test_a_phone_has_other_habits_when_it_is_said_again(pbx: Exchange, bot: VirtualBot, outside: bool) -> None:
+    busy = await pbx.phone("500", busy=True, outside=outside)
+    await pbx.chat("46", "500")
+    await pbx.waits(1)
+    assert await pbx.phone("500", answers_after=2, outside=outside) is busy
+    await pbx.chat("46", "500")
+    await busy.hears("This is the bot.")
+    assert bot.did[-1] == "says 'This is the bot.' to 500"
+    assert len(pbx.people) == 1
 
 
 async def test_somebody_picks_up_by_hand(pbx: Exchange) -> None:

@@ -38,6 +38,10 @@ class CallIds(Generic[L]):
             del self._legs[call_id]
         self._over += gone
 
+    def has_several(self, leg: L) -> bool:
+        """Whether it has been given another one."""
+        return sum(other is leg for other in self._legs.values()) > 1
+
     def was_ours(self, call_id: str) -> bool:
         """Whether it named a leg that is over."""
         return call_id in self._over

@@ -26,10 +26,13 @@ from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
 from .permits import NEEDED, Permits
 from .queue import (
+    OVER_WHEN_SENT,
+    SETTLED_LATER,
     Asked,
     Entry,
     Frame,
     Item,
+    Left,
     News,
     Reconciled,
     Reply,
@@ -55,18 +58,6 @@ DIGITS = 200
 """Digits that wait for a plugin that doesn't read them; then the oldest goes."""
 
 log = structlog.get_logger(__name__)
-
-# intents that the dialog settles later on; the others are over as soon as it has taken them
-_SETTLED_LATER: dict[type[steps.Intent], str] = {
-    steps.WantAnswer: "answer",
-    steps.WantResume: "resume",
-    steps.WantTransfer: "transfer",
-    steps.WantJoin: "join",
-    steps.WantJoined: "join",
-}
-
-# the PBX tells no result of these, so they are over when they are sent, and fail where they can't be
-_OVER_WHEN_SENT = (steps.WantHold, steps.WantMute, steps.WantPbxRecording)
 
 
 @dataclass
@@ -123,9 +114,7 @@ class Leg:
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
-        self._one_way = OneWay()
-        self.holding = Holding()
-        self.reached = Reached()
+        self._one_way, self.holding, self.reached = OneWay(), Holding(), Reached()
         self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
@@ -228,9 +217,8 @@ class Leg:
         match item:
             case Frame(message):
                 self._act(lambda now: self.dialog.receive(message, now))
-            case Entry(entry):
-                self._act(lambda now: self.dialog.entry(entry, now))
-                self._hear_of_other_side(entry)
+            case Entry(entry) | Left(entry):
+                self._listed(entry, left=isinstance(item, Left))
             case News(news):
                 self._act(lambda now: self.dialog.media(news, now))
             case FarSideSilent() | FarSideHeard():
@@ -255,7 +243,7 @@ class Leg:
         if isinstance(intent, steps.WantHold) and not self.dialog.socket_up:  # the other side would hear no music
             reply.settle(ConnectionLost("there is no connection to the PBX: the call is not on hold"))
             return
-        if (name := _SETTLED_LATER.get(type(intent))) is not None:
+        if (name := SETTLED_LATER.get(type(intent))) is not None:
             self._waiting.setdefault(name, []).append(asked)
         self._last_out = None
         try:
@@ -265,7 +253,7 @@ class Leg:
                 self._waiting[name].remove(asked)
             reply.settle(exc)
         else:
-            if isinstance(intent, _OVER_WHEN_SENT) and self._last_out is not None:
+            if isinstance(intent, OVER_WHEN_SENT) and self._last_out is not None:
                 self._last_out.reply = reply
             elif name is None:
                 reply.settle()
@@ -275,6 +263,11 @@ class Leg:
             self._carry_out(step)
         self.reached.tell(self.dialog.socket_up)
         self._judge_silence()
+
+    def _listed(self, entry: CallEntry, *, left: bool) -> None:
+        self._act(lambda now: (self.dialog.left if left else self.dialog.entry)(entry, now))
+        if not left:
+            self._hear_of_other_side(entry)
 
     def _hear_of_other_side(self, entry: CallEntry) -> None:
         """To be told after what the entry says of the call itself: first that it is answered, then by whom."""

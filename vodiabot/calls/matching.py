@@ -40,10 +40,13 @@ class Matcher(Generic[L]):
         self._country = country
         self._clock = clock or PbxClock()
         self._known: dict[str, L] = {}
+        self._left: dict[str, L] = {}
+        """What was known, of entries that have become ones of others since; until `left` has told it."""
 
     def forget(self, leg: L) -> None:
         """The leg is over."""
         self._known = {id_: other for id_, other in self._known.items() if other is not leg}
+        self._left = {id_: other for id_, other in self._left.items() if other is not leg}
 
     def owns(self, entry: CallEntry, legs: Iterable[L]) -> bool:
         """Whether the entry speaks of one of these legs, even where it is open of which."""
@@ -55,6 +58,11 @@ class Matcher(Generic[L]):
     def may_be(self, entries: Iterable[CallEntry], leg: L) -> bool:
         """Whether one of these entries may speak of this leg, by what it says."""
         return any(self._fits(entry, leg) or self._fits_a_code(entry, leg) for entry in entries)
+
+    def left(self, entries: Iterable[CallEntry]) -> list[tuple[CallEntry, L]]:
+        """The legs whose call goes on without them, as their own entry shows; each is told once."""
+        gone = [entry for entry in entries if self._knows(entry) is None and entry.id in self._left]
+        return [(entry, self._left.pop(entry.id)) for entry in gone]
 
     def match(self, entries: Iterable[CallEntry], legs: Sequence[L]) -> list[tuple[CallEntry, L]]:
         """Entry and leg: by id or call-id, else by numbers and start. If two fit, neither does; but where as many
@@ -78,7 +86,7 @@ class Matcher(Generic[L]):
         on without us."""
         leg = self._known.get(entry.id)
         if leg is not None and _is_among_others(entry, leg):
-            del self._known[entry.id]
+            self._left[entry.id] = self._known.pop(entry.id)
             return None
         return leg
 

@@ -9,7 +9,19 @@ import trio
 from ..errors import ConnectionLost, MediaError, TransferFailed
 from ..ports import FarSideHeard, FarSideSilent
 from ..protocol.messages import CallEntry, Message
-from ..protocol.steps import Intent, MediaNews, Settled, WantJoin, WantJoined, WantTransfer
+from ..protocol.steps import (
+    Intent,
+    MediaNews,
+    Settled,
+    WantAnswer,
+    WantHold,
+    WantJoin,
+    WantJoined,
+    WantMute,
+    WantPbxRecording,
+    WantResume,
+    WantTransfer,
+)
 
 CONNECTION_LOST = "connection lost"
 """How the dialog settles what was on its way when the socket died."""
@@ -54,6 +66,13 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Left:
+    """Call-state shows that the call goes on without this leg."""
+
+    entry: CallEntry
+
+
+@dataclass(frozen=True)
 class News:
     """What the media side says."""
 
@@ -92,7 +111,21 @@ class Reconciled:
     present: bool
 
 
-Item = Frame | Entry | News | FarSideSilent | FarSideHeard | Asked | SocketLost | SocketBack | SendFailed | Reconciled
+_OfThePbx = Frame | Entry | Left | SocketLost | SocketBack | SendFailed | Reconciled
+Item = _OfThePbx | News | FarSideSilent | FarSideHeard | Asked
+
+
+# intents that the dialog settles later on; the others are over as soon as it has taken them
+SETTLED_LATER: dict[type[Intent], str] = {
+    WantAnswer: "answer",
+    WantResume: "resume",
+    WantTransfer: "transfer",
+    WantJoin: "join",
+    WantJoined: "join",
+}
+
+# the PBX tells no result of these, so they are over when they are sent, and fail where they can't be
+OVER_WHEN_SENT = (WantHold, WantMute, WantPbxRecording)
 
 
 def error_of(settled: Settled, intent: Intent) -> Exception | None:

@@ -29,10 +29,11 @@ from .matching import Matcher
 from .numbers import dialable, normalise
 from .one_way import FarSideChanged, events_of
 from .park import Parking
-from .queue import Entry, Frame, SocketBack, SocketLost
+from .queue import Entry, Frame, Left, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
 from .settings import Publish, Route, Settings
-from .view import LegAndCall, dial_error
+from .strays import meant_by, owed
+from .view import LegAndCall, call_ended, dial_error
 
 log = structlog.get_logger(__name__)
 
@@ -165,8 +166,7 @@ class Switchboard:
             return
         self._comeback.offered(invite.call_id)
         if self._draining or len(self.calls) >= self._settings.max_calls:
-            why = "draining" if self._draining else "max_calls are up"
-            self._refuse(invite, 486, why)
+            self._refuse(invite, 486, "draining" if self._draining else "max_calls are up")
             return
         to = self._number(invite.to_user or invite.to) or self._settings.extension
         sender = self._number(invite.from_number or invite.from_user or invite.from_)
@@ -174,14 +174,12 @@ class Switchboard:
         if route is None and self._settings.unrouted == "busy":
             self._refuse(invite, 486, "there is no route")
             return
-        plugin = route.plugin if route else None
-        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=plugin)
-        dialect, _ = self._dialect()
+        self._log.info("incoming call", call=invite.call_id, sender=sender, to=to, plugin=route and route.plugin)
         dialog = Dialog(
             call_id=invite.call_id,
             direction="incoming",
             now=trio.current_time(),
-            dialect=dialect,
+            dialect=self._dialect()[0],
             to=sender,
             local=self._settings.extension,
             invite=invite,
@@ -300,8 +298,7 @@ class Switchboard:
         await leg.closed()
 
     def _happened(self, leg: Leg, fact: steps.Fact) -> None:
-        call = self._views[leg].call
-        at = self._wall()
+        call, at = self._views[leg].call, self._wall()
         match fact:
             case steps.LegRenamed(new=new):
                 self._legs[new] = leg
@@ -336,15 +333,7 @@ class Switchboard:
         if fact.other_dialect:
             # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
             self._on_other_dialect((leg.dialog.dialect or Dialect.MODERN).other)
-        event = events.CallEnded(
-            at=self._wall(),
-            call_id=call.id,
-            reason=fact.reason,
-            code=fact.code,
-            answered=leg.answered is not None,
-            duration=call.duration,
-        )
-        self._tell(call, event)
+        self._tell(call, call_ended(call, fact, self._wall()))
 
     def _tell(self, call: Call, event: events.Event) -> None:
         self._publish(call=call, event=event)
@@ -357,27 +346,25 @@ class Switchboard:
         leg = self._legs.get(call_id) or self._renamed(message, call_id)
         if leg is not None:
             leg.post(Frame(message))
-        elif isinstance(message, m.Bye):
-            self._say(commands.AnswerBye(call_id=call_id, cseq=message.cseq))
-        elif isinstance(message, m.Cancel):
-            self._say(commands.AnswerCancel(call_id=call_id))
+        elif (command := owed(message, call_id, was_ours=self._legs.was_ours(call_id))) is not None:
+            self._say(command)
 
     def _renamed(self, message: m.Message, call_id: str) -> Leg | None:
-        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's. That
-        of a call that is over is a late answer to that one."""
-        if not isinstance(message, m.Sdp) or self._legs.was_ours(call_id):
+        """A call-id in an `sdp` frame that answers our `sdp-packet` replaces ours; what follows it is the leg's, and so
+        are candidates that come before it. That of a call that is over is a late answer to that one."""
+        if not isinstance(message, m.Sdp | m.Candidate) or self._legs.was_ours(call_id):
             return None
-        waiting = [leg for leg in self._views if leg.dialog.awaits_first_sdp]
-        if len(waiting) != 1:
-            self._log.warning("an sdp frame for no call of ours", call=call_id, waiting=len(waiting))
-            return None
-        self._legs[call_id] = waiting[0]
-        return waiting[0]
+        unnamed = [leg for leg in self._views if not self._legs.has_several(leg)]
+        leg = meant_by(message, unnamed, self._settings.country)
+        if leg is not None:
+            self._legs[call_id] = leg
+        elif isinstance(message, m.Sdp):
+            self._log.warning("an sdp frame for no call of ours", call=call_id)
+        return leg
 
     def _to_newest(self, message: m.Message) -> None:
         """Older PBXs name no leg in some frames: the newest one is meant."""
-        living = [leg for leg in self._views if leg.ended is None]
-        if living:
+        if living := [leg for leg in self._views if leg.ended is None]:
             living[-1].post(Frame(message))
 
     def _say(self, command: commands.Command) -> None:
@@ -389,6 +376,8 @@ class Switchboard:
         return self._matcher.owns(entry, self._views.values())
 
     def _listed(self, calls: tuple[m.CallEntry, ...], whole: bool) -> None:
+        for entry, view in self._matcher.left(calls):
+            view.leg.post(Left(entry))
         pairs = self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed])
         for entry, view in pairs:
             view.leg.post(Entry(entry))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .. import events
 from ..errors import Busy, ConnectionLost, DialFailed, NoAnswer, Rejected
+from ..protocol import steps
 from ..protocol.dialog import State
 from .call import Call
 from .leg import Leg
@@ -34,16 +36,30 @@ class LegAndCall:
         return self.leg.ended is None and self.leg.dialog.state not in (State.NEW, State.DIALING)
 
 
+def call_ended(call: Call, fact: steps.LegEnded, at: float) -> events.CallEnded:
+    """What plugins hear of the end; `at` in seconds since the epoch."""
+    return events.CallEnded(
+        at=at,
+        call_id=call.id,
+        reason=fact.reason,
+        code=fact.code,
+        answered=call.answered is not None,
+        duration=call.duration,
+    )
+
+
 def dial_error(leg: Leg) -> Exception:
     end = leg.end
     assert end is not None
     match end.reason:
         case "busy":
             return Busy(f"{leg.dialog.to} is busy", end.code)
+        case "no_answer" if end.code is None:
+            return NoAnswer(f"{leg.dialog.to} did not answer in time", timed_out=True)
         case "no_answer" | "cancelled":
             return NoAnswer(f"{leg.dialog.to} did not answer", end.code)
         case "rejected":
-            return Rejected(end.code or 500)
+            return Rejected(end.code or 500, end.words)
         case "connection_lost":
             return ConnectionLost("the connection to the PBX was lost while it rang")
     why = end.reason + (f" ({end.code})" if end.code else "")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import MediaError
 from .audio import FRAME_SECONDS, Blocks, Samples
+from .edges import Edges
 
 Mixed = np.ndarray[tuple[int], np.dtype[np.int32]]
 
@@ -24,11 +25,12 @@ class _Voice:
     def __init__(self) -> None:
         self.block: Samples | None = None
         self.rate = 0
+        self._edges = Edges(begins_softly=True)
         self._blocks: dict[int, Blocks] = {}
         self._at_rate: dict[int, Samples | None] = {}
 
     def say(self, block: Samples | None, rate: int) -> None:
-        self.block, self.rate = block, rate
+        self.block, self.rate = self._edges.through(block, round(FRAME_SECONDS * rate), rate), rate
         self._at_rate.clear()
 
     def at(self, rate: int) -> Samples | None:
@@ -49,6 +51,8 @@ class Conference:
     def __init__(self) -> None:
         self._voices: dict[Member, _Voice] = {}
         self.closed = False
+        self._leaving: list[_Voice] = []
+        """Of those who have just left or fallen silent: their ends are heard in the next tick."""
         self._sums: dict[int, Mixed] = {}
 
     def add(self, leg: Member) -> None:
@@ -64,9 +68,22 @@ class Conference:
 
     def remove(self, leg: Member) -> None:
         """Idempotent."""
-        if self._voices.pop(leg, None) is not None:
+        voice = self._voices.pop(leg, None)
+        if voice is not None:
             leg.conference = None
-            self._sums.clear()
+            self._leave(voice)
+
+    def fell_silent(self, leg: Member) -> None:
+        """A member, between two ticks, and says nothing more for now."""
+        voice = self._voices.get(leg)
+        if voice is not None:
+            self._voices[leg] = _Voice()
+            self._leave(voice)
+
+    def _leave(self, voice: _Voice) -> None:
+        voice.say(None, voice.rate)
+        self._leaving.append(voice)
+        self._sums.clear()
 
     def close(self) -> None:
         """All leave. Idempotent."""
@@ -80,11 +97,12 @@ class Conference:
         if voice is not None:
             voice.say(block, rate)
             self._sums.clear()
+            self._leaving.clear()
 
     def hear(self, leg: Member, rate: int) -> Mixed | None:
         """What the others said, 20 ms at `rate`, not clipped yet; None for silence. Do not write into it."""
         own = self._voices.get(leg)
-        if len(self._voices) < 2 or own is None:
+        if own is None or len(self._voices) + len(self._leaving) < 2:
             return None
         total = self._sum(rate)
         said = own.at(rate)
@@ -94,7 +112,7 @@ class Conference:
         """Of everybody: made once a tick and rate, so that many members do not cost their square."""
         if rate not in self._sums:
             total = np.zeros(round(FRAME_SECONDS * rate), np.int32)
-            for voice in self._voices.values():
+            for voice in (*self._voices.values(), *self._leaving):
                 block = voice.at(rate)
                 if block is not None:
                     total[: len(block)] += block

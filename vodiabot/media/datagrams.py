@@ -74,7 +74,9 @@ class PolledTransport(asyncio.DatagramTransport):
             except OSError as exc:
                 self._protocol.error_received(exc)
                 return
-            if on_media is not None and data and 128 <= data[0] <= 191:
+            if not data:
+                continue  # aiortc looks at its first byte, and would end the call for there being none
+            if on_media is not None and 128 <= data[0] <= 191:
                 on_media(data, stamp)
                 if not self._reading and now - stamp < SURELY_LAST:
                     return

@@ -54,8 +54,8 @@ class Door:
     def pull(self, rate: int) -> Samples | None:
         """The next 20 ms at the call's rate of what the plugin sends; None if there is nothing."""
         with self._lock:
+            self._left = not self._out.held
             block = self._out.take(self._samples)
-            self._left = block is None
             wake, self._waited = self._waited, False
         if wake:
             self._wake()

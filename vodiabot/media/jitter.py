@@ -212,9 +212,10 @@ class JitterBuffer:
     def depth(self, now: float, ahead: float = 0.0) -> float:
         """Seconds that a packet which nothing held up would wait if it were played now; in a pause, will wait.
         `ahead`: seconds that were taken out and are not yet played."""
-        if self._next is None or self._paused:
+        following = self._next  # once: another thread may ask
+        if following is None or self._paused:
             return self.target
-        return now - (self._next / self.clock - ahead) - self._base
+        return now - (following / self.clock - ahead) - self._base
 
     @property
     def waiting(self) -> int:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import CallEnded, MediaError, SourceError
 from .audio import FRAME_SECONDS, NOTHING, RAMP_SECONDS, Gate, Samples, Turned, mixed, to_int16
+from .edges import Edges
 from .sources import AtRate, Source, is_inline, is_quick
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Player:
         self._turned: Turned | None = None
         """The call has another rate now, or had."""
         self._last = NOTHING
+        self._edges = Edges()
         self._eof = False
         self._played = 0.0  # seconds
         self._failed: Exception | None = None
@@ -181,6 +183,11 @@ class Player:
         out, self._buffer = self._buffer[:n], self._buffer[n:]
         if self._factor != 1.0 or self._fading is not None or self._played < self._fade_in:
             out = self._shaped(out)
+        if len(out) == n and not self._edges.broken:
+            self._edges.before = out
+        elif not self._eof or self._failed is not None:  # it is late, or broke off; its own end is as it is
+            soft = self._edges.through(out, n, self._rate)
+            out = NOTHING if soft is None else soft
         self._played += len(out) / self._rate
         if len(self._buffer) < READ_AHEAD_SECONDS * self._rate:
             self._wake.set()

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .audio import FRAME_SECONDS, NOTHING, Samples, resampled, silence
+from .audio import FRAME_SECONDS, NOTHING, Samples, resampled, silence, to_int16
 from .codecs import Codec, Decoder
 from .jitter import JitterBuffer, Kind, Next
 from .rtcp import Reception
 from .rtp import Packet
-from .stretch import Concealment, faded_in, faded_out, is_quiet, longer, shorter
+from .stretch import ALIKE, Concealment, faded_in, faded_out, is_quiet, longer, shorter
 
 TOO_DEEP, TOO_SHALLOW = 0.020, -0.015
 """Seconds by which the depth may differ from what is aimed at without being corrected."""
@@ -26,6 +26,9 @@ BETWEEN_STRETCHES = 0.1
 """Seconds between two corrections: one alone is not heard, a row of them is."""
 FAR_TOO_DEEP = 0.1
 """Seconds by which it is worth being corrected twice as often."""
+NEVER_ALIKE = 0.06
+"""Seconds by which it is so deep that anything is taken out, softly: no two periods of noise or of dense music look
+alike, and a clock that is 0.02 % fast fills 12 ms a minute."""
 TURNS, TURN, OTHER_TURN = 5, 0, 2
 """Blocks of `BETWEEN_STRETCHES`, and in which of them a source is played faster. A hiccup of the network or of this
 machine makes the buffers of all calls too deep at once: were all corrected in the same 20 ms, it would be the next."""
@@ -78,8 +81,12 @@ class Receiver:
         self._strangers = 0
         self._noise = Noise()
         self._in_event = False
+        self._sounding = False
+        """What was given out last goes on, if nothing else comes."""
         self._silenced = False
-        """What was made up has faded to silence."""
+        """It has faded to silence."""
+        self._torn = False
+        """What comes next does not go on from it."""
         self._closed = False
 
     def close(self) -> None:
@@ -93,19 +100,23 @@ class Receiver:
 
     @property
     def received(self) -> int:
-        return self._past[0] + (self.reception.received if self.reception else 0)
+        now = self.reception  # once: these are asked from other threads, too
+        return self._past[0] + (now.received if now else 0)
 
     @property
     def lost(self) -> int:
-        return self._past[1] + (self.reception.lost if self.reception else 0)
+        now = self.reception
+        return self._past[1] + (now.lost if now else 0)
 
     @property
     def late(self) -> int:
-        return self._past[2] + (self._buffer.late if self._buffer else 0)
+        buffer = self._buffer
+        return self._past[2] + (buffer.late if buffer else 0)
 
     def depth(self, now: float) -> float:
         """Seconds that audio waits in the buffer, now."""
-        return max(0.0, self._buffer.depth(now, self._ahead)) if self._buffer else 0.0
+        buffer = self._buffer
+        return max(0.0, buffer.depth(now, self._ahead)) if buffer else 0.0
 
     @property
     def target(self) -> float:
@@ -177,7 +188,7 @@ class Receiver:
         self._past = (self.received, self.lost, self.late)
         self.reception = Reception(packet.ssrc, codec.clock)
         self._buffer = JitterBuffer(codec.clock)
-        self._strangers, self._in_event = 0, False
+        self._strangers, self._in_event, self._torn = 0, False, True
 
     # --- out ------------------------------------------------------------------------------------------------------
 
@@ -207,8 +218,23 @@ class Receiver:
         if step.kind is Kind.PLAY:
             return self._played(step, now)
         if step.kind is Kind.NOTHING:
-            return self._noise.make(round(FRAME_SECONDS * self.rate) - len(self._ready), self.rate)
+            return self._quiet(round(FRAME_SECONDS * self.rate) - len(self._ready))
         return self._made_up(step)
+
+    def _quiet(self, n: int) -> Samples | None:
+        """Nothing comes: noise, or silence (None). What ends all at once (another source, a key) fades."""
+        if self._noise.on or not self._sounding:
+            return self._noise.make(n, self.rate)
+        return self._ending(n)
+
+    def _ending(self, n: int) -> Samples:
+        """What was heard last goes on for `n` samples, and fades."""
+        self._sounding, self._silenced = False, True
+        made = self._decoder.conceal(n) if self._decoder is not None else None
+        if made is None:
+            made = self._concealment.conceal(n)
+        self._concealment.forget()
+        return faded_out(made)
 
     def _length(self, step: Next) -> int:
         """Samples of a step."""
@@ -220,8 +246,9 @@ class Receiver:
         if codec is None:
             self._noise.set(step.payload)
             return self._made_up(step)
-        if codec is not self._codec or self._decoder is None:
-            self._use(codec)
+        old = NOTHING
+        if codec is not self._codec or self._decoder is None or self._torn:
+            old = self._turn_to(codec)
         assert self._decoder is not None
         samples = self._decoder.decode(step.payload)
         if not len(samples):
@@ -229,28 +256,41 @@ class Receiver:
         self._noise.stop()
         if not codec.conceals:
             samples = self._concealment.heard(samples)
-        elif self._silenced:
+        if self._silenced:
             samples = faded_in(samples, round(FADE_IN * self.rate))
-        self._silenced = False
+        if n := min(len(old), len(samples)):
+            samples = np.concatenate((to_int16(samples[:n] + old[:n].astype(np.int32)), samples[n:]))
+        self._sounding, self._silenced = True, False
         return self._corrected(samples, now)
 
     def _made_up(self, step: Next) -> Samples:
         """What is lost or late: noise goes on, keys are silent, all else is recovered or concealed."""
         n = self._length(step)
         if self._noise.on or self._in_event or self._decoder is None:
-            made = self._noise.make(n, self.rate)
-            return silence(n) if made is None else made
+            quiet = self._quiet(n)
+            return silence(n) if quiet is None else quiet
         self.concealed += step.units * 8000 // self._codec.clock
         made = self._decoder.recover(step.payload, n) if self._recovers(step) else None
         if made is None or not len(made):
             made = self._decoder.conceal(n)
         if made is None:
             return self._concealment.conceal(n)
-        self._silenced = self._silenced or step.kind is Kind.FADE
-        return faded_out(made) if step.kind is Kind.FADE else made
+        if step.kind is not Kind.FADE:
+            return made
+        self._sounding, self._silenced = False, True
+        return faded_out(made)
 
     def _recovers(self, step: Next) -> bool:
         return step.kind is Kind.RECOVER and step.codec is self._codec
+
+    def _turn_to(self, codec: Codec) -> Samples:
+        """What comes now does not go on from what was heard: the end of that, to be heard beside its beginning."""
+        self._torn = False
+        old = self._ending(round(FADE_IN * self.rate)) if self._sounding else NOTHING
+        before = self.rate
+        if codec is not self._codec or self._decoder is None:
+            self._use(codec)
+        return resampled(old, before, self.rate)
 
     def _use(self, codec: Codec) -> None:
         self._codec, self._decoder = codec, codec.make_decoder()
@@ -268,8 +308,10 @@ class Receiver:
             return samples
         if TOO_SHALLOW < error < 0 and depth > IN_DANGER and not is_quiet(samples):
             return samples
-        if error > 0:  # where nothing waits, everything is late: played faster, it would only run dry
-            return shorter(samples, self.rate) if self._buffer.waiting and self._has_turn(now, error) else samples
+        if error > 0:
+            if not self._buffer.waiting or not self._has_turn(now, error):
+                return samples  # where nothing waits, everything is late: played faster, it would only run dry
+            return shorter(samples, self.rate, ALIKE if error < NEVER_ALIKE else 0.0)
         if now - self._lengthened < BETWEEN_STRETCHES:
             return samples
         changed = longer(samples, self.rate)

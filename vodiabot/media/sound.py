@@ -12,6 +12,7 @@ from .audio import FRAME_SECONDS, Gate, Samples, mixed
 from .conference import Conference
 from .door import Door
 from .dtmf import DigitListener
+from .edges import Edges
 from .player import Mixer
 from .sinks import Recorder, Sink
 
@@ -39,6 +40,8 @@ class Sound:
         self.stream_failed = on_failure
         self._threads, self._on_digit = threads, on_digit
         self._out = Gate()
+        self._others = Edges(begins_softly=True)
+        """What is heard of the conference."""
         self._doors: list[Door] = []
         self._ends: list[Samples] = []
         """Of doors that were left while they were heard."""
@@ -51,11 +54,12 @@ class Sound:
     def pull(self, rate: int) -> Samples | None:
         """All that is to be heard by the other side."""
         block = self.mixer.pull(rate)
-        if self._doors or self.conference is not None or self._ends:
+        if self._doors or self.conference is not None or self._ends or self._others.before is not None:
             others: list[Any] = [door.pull(rate) for door in self._doors]
             others += [end for end in self._ends if len(end) == round(FRAME_SECONDS * rate)]
             self._ends.clear()
-            others.append(None if self.conference is None else self.conference.hear(self, rate))
+            said = None if self.conference is None else self.conference.hear(self, rate)
+            others.append(self._others.through(said, round(FRAME_SECONDS * rate), rate))
             block = mixed(block, others)
         return self._out.through(block, rate)
 
@@ -91,6 +95,7 @@ class Sound:
         self.mixer.pause(not may_send)
         if not may_send:
             self._out.cut()
+            self._others.cut()
             self._ends.clear()
             for door in self._doors:
                 door.cut()
@@ -102,7 +107,7 @@ class Sound:
     def fell_silent(self) -> None:
         """No stream any more: what the other side said last must not go on in the ears of a conference."""
         if self.conference is not None:
-            self.conference.say(self, None, self.mixer.rate)
+            self.conference.fell_silent(self)
 
     # --- who else takes part ------------------------------------------------------------------------------------------
 

@@ -82,6 +82,8 @@ class Stream:
         self, dtls: Any, ssrc: int, negotiated: Negotiated, owner: StreamOwner, events: EventReceiver, number: int
     ) -> None:
         self.began = asyncio.get_running_loop().time()
+        self._wall = time.time() - self.began
+        """What the loop's clock is behind the wall's. Kept: a clock that is set meanwhile is no round trip."""
         self._owner, self._events, self._number = owner, events, number
         self._negotiated = negotiated
         self._receiver = Receiver(negotiated.payloads)
@@ -165,16 +167,18 @@ class Stream:
 
     def _on_rtcp(self, data: bytes, arrival: float) -> None:
         for report in rtcp.parse(data):
-            if report.sender is not None:
+            heard = self._receiver.reception
+            if report.sender is not None and (heard is None or heard.ssrc == report.ssrc):
                 self._far.report, self._far.report_at = report.sender.middle, arrival
             for block in report.blocks:
                 if block.ssrc == self._sender.ssrc:
-                    self._block(block)
+                    self._block(block, arrival)
 
-    def _block(self, block: rtcp.Block) -> None:
+    def _block(self, block: rtcp.Block, arrival: float) -> None:
         self._far.lost = block.part_lost
         self._far.jitter = block.jitter / self._sender.codec.clock
-        self._far.round_trip = rtcp.round_trip(block, time.time()) or self._far.round_trip
+        took = rtcp.round_trip(block, self._wall + arrival)  # not until now: sockets are read each 20 ms
+        self._far.round_trip = self._far.round_trip if took is None else took
         self._sender.expect_loss(block.part_lost)
 
     def _report(self) -> bytes:
@@ -182,7 +186,7 @@ class Stream:
         reception = self._receiver.reception
         blocks = (reception.block(self._far.report, now - self._far.report_at),) if reception else ()
         sender = self._sender
-        info = rtcp.SenderInfo(rtcp.ntp(time.time()), sender.timestamp, sender.packets, sender.octets)
+        info = rtcp.SenderInfo(rtcp.ntp(self._wall + now), sender.timestamp, sender.packets, sender.octets)
         return rtcp.build(rtcp.Report(sender.ssrc, info if sender.packets else None, blocks), CNAME)
 
     # --- digits ---------------------------------------------------------------------------------------------------

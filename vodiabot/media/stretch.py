@@ -92,9 +92,9 @@ def faded_in(samples: Samples, n: int) -> Samples:
     return np.concatenate((to_int16(samples[:n] * _ramp(n)), samples[n:]))
 
 
-def shorter(samples: Samples, rate: int) -> Samples:
-    """One period less; the same if there is none that could go."""
-    period = _removable(samples, rate)
+def shorter(samples: Samples, rate: int, alike: float = ALIKE) -> Samples:
+    """One period less; the same if there is none that could go. `alike`: how much it has to look like the next one."""
+    period = _removable(samples, rate, alike)
     if not period or len(samples) < 2 * period:
         return samples
     start = len(samples) - 2 * period
@@ -112,11 +112,11 @@ def longer(samples: Samples, rate: int) -> Samples:
     return np.concatenate((samples[: start + period], blended(second, first), second))
 
 
-def _removable(samples: Samples, rate: int) -> int:
+def _removable(samples: Samples, rate: int, alike: float = ALIKE) -> int:
     if is_quiet(samples):
         return min(len(samples) // 2, round(0.01 * rate))
-    period, alike = period_of(samples, rate, len(samples) // 2)
-    return period if alike >= ALIKE else 0
+    period, found = period_of(samples, rate, len(samples) // 2)
+    return period if found >= alike else 0
 
 
 class Concealment:
@@ -143,6 +143,11 @@ class Concealment:
         if not self._made:
             self._find_period()
         return self._make(n)
+
+    def forget(self) -> None:
+        """What was made up has been faded away: what comes next does not go on from it."""
+        self._made = 0
+        self._recent.clear()
 
     def _find_period(self) -> None:
         if not self._recent:

@@ -7,6 +7,7 @@ from collections import deque
 import numpy as np
 
 from .audio import RAMP_SECONDS, Samples, to_int16
+from .edges import Edges
 
 
 class Waiting:
@@ -15,7 +16,8 @@ class Waiting:
     def __init__(self, rate: int) -> None:
         self.held = 0
         """Samples that wait."""
-        self._ramp = round(RAMP_SECONDS * rate)
+        self._rate, self._ramp = rate, round(RAMP_SECONDS * rate)
+        self._edges = Edges()
         self._blocks: deque[Samples] = deque()
         self._sounding = False
         """What was taken last goes on in what waits."""
@@ -26,7 +28,10 @@ class Waiting:
             self.held += len(block)
 
     def take(self, n: int) -> Samples | None:
-        """Up to `n` samples; None if there are none."""
+        """Up to `n` samples; None if there are none. Where they are too few, they end softly, and begin so again."""
+        return self._edges.through(self._taken(n), n, self._rate)
+
+    def _taken(self, n: int) -> Samples | None:
         blocks = []
         while self._blocks and n > 0:
             first = self._blocks.popleft()
@@ -43,7 +48,7 @@ class Waiting:
 
     def clear(self) -> None:
         """Drop what waits. What is being heard just now fades within 5 ms, so that it does not end with a click."""
-        end = self.take(self._ramp) if self._sounding else None
+        end = self._taken(self._ramp) if self._sounding else None
         self.drop()
         if end is not None:
             self.put(to_int16(end * np.linspace(1, 0, len(end), dtype=np.float32)))
@@ -56,3 +61,4 @@ class Waiting:
     def cut(self) -> None:
         """What was taken last is not heard any more (a hold): there is nothing to fade."""
         self._sounding = False
+        self._edges.cut()

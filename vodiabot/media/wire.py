@@ -11,6 +11,7 @@ from typing import Any
 import pylibsrtp
 
 from .datagrams import OnMedia, PolledTransport
+from .srtp import crypt
 
 COMPONENT = 1
 """RTP and RTCP are multiplexed: there is no other."""
@@ -30,15 +31,16 @@ class Wire:
         self._started = False
         self._came: list[tuple[bytes, float]] = []
         self.undecipherable = 0
-        """Datagrams that SRTP refused: of another key, or replayed."""
+        """Datagrams that SRTP refused: of another key, replayed, or too long."""
 
     def start(self) -> None:
         """DTLS is up: take over what comes. Idempotent."""
         if self._started:
             return
         self._started = True
-        self._unprotect, self._unprotect_rtcp = self._dtls._rx_srtp.unprotect, self._dtls._rx_srtp.unprotect_rtcp
-        self._protect, self._protect_rtcp = self._dtls._tx_srtp.protect, self._dtls._tx_srtp.protect_rtcp
+        comes, goes = self._dtls._rx_srtp, self._dtls._tx_srtp
+        self._unprotect, self._unprotect_rtcp = crypt(comes, "unprotect"), crypt(comes, "unprotect_rtcp")
+        self._protect, self._protect_rtcp = crypt(goes, "protect"), crypt(goes, "protect_rtcp")
         for transport in self._transports():
             transport.on_media = self._take
         self._rest, self._ice.data_received = self._ice.data_received, self._relayed
@@ -70,8 +72,7 @@ class Wire:
 
     def protected(self, packet: bytes) -> bytes:
         """An RTP packet, encrypted."""
-        encrypted: bytes = self._protect(packet)
-        return encrypted
+        return self._protect(packet)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Encrypt and send a compound RTCP packet."""
@@ -108,7 +109,7 @@ class Wire:
         """What came by way of a TURN server, and what is not SRTP."""
         if self._started and data and 128 <= data[0] <= 191:
             self._take(data, self._now())
-        else:
+        elif data:
             self._rest(data, component)
 
     def _take(self, data: bytes, arrival: float) -> None:

@@ -243,5 +243,7 @@ class LegEnded(Fact, frozen=True, kw_only=True):
     reason: str
     """As in `events.CallEnded`."""
     code: int | None = None
+    words: str = ""
+    """The PBX's own for why a call that we placed was refused."""
     other_dialect: bool = False
     """`dialect = "auto"` and the call died as if it were read in the wrong dialect: try the other one next time."""

@@ -57,14 +57,15 @@ class Tape:
         except OSError as exc:
             raise UsageError(f"{path} can't be written: {exc.strerror or exc}") from exc
         self._file = os.fdopen(handle, "wb", buffering=0)
-        self._mask = Mask(numbers=mask_numbers, key=secrets.token_bytes(16), clean=self._clean)
+        own = (about or {}).get("extensions", ())
+        self._mask = Mask(numbers=mask_numbers, key=secrets.token_bytes(16), clean=self._clean, kept=own)
         self.path, self.lines, self._bytes, self._began = path, 0, 0, self._wall()
         self._write({"vodiabot_tape": VERSION, "began": round(self._began, 3), "masked": mask_numbers, **(about or {})})
         for extension, reason in self._up.items():
             self.server(extension, self._headers.get(extension, ""))
             if extension in self._pictures:
                 self._frame("in", extension, self._pictures[extension])
-            self._line(extension=extension, up=reason)
+            self.up(extension, reason)
 
     def stop(self) -> None:
         """Close the file. Idempotent."""
@@ -85,24 +86,24 @@ class Tape:
 
     def said(self, extension: str, text: str, failure: str = "") -> None:
         """A frame of ours that is handed to the socket; a second time, with why, if it did not leave."""
-        self._frame("out", extension, text, **({"failed": failure} if failure else {}))
+        self._frame("out", extension, text, **({"failed": self._mask.text(failure)} if failure else {}))
 
     def server(self, extension: str, header: str) -> None:
         """What the PBX calls itself."""
         self._headers[extension] = header
-        self._line(extension=extension, server=header)
+        self._line(extension=extension, server=self._mask.text(header))
 
     def up(self, extension: str, reason: str) -> None:
         self._up[extension] = reason
-        self._line(extension=extension, up=reason)
+        self._line(extension=extension, up=self._mask.text(reason))
 
     def down(self, extension: str, reason: str) -> None:
         self._up.pop(extension, None)
-        self._line(extension=extension, down=reason)
+        self._line(extension=extension, down=self._mask.text(reason))
 
     def media(self, leg: str, event: Mapping[str, Any]) -> None:
         """News of a leg's audio."""
-        self._line(leg=leg, media=dict(event))
+        self._line(leg=leg, media={k: self._mask.text(v) if isinstance(v, str) else v for k, v in event.items()})
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ class Tape:
         try:
             frame = self._mask.frame(json.loads(text))
         except (ValueError, RecursionError):
-            frame = self._mask.text(text)
+            frame = self._mask.broken(text)
         self._line(extension=extension, **{way: frame}, **more)
 
     def _line(self, **fields: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import trio
 
 from ..errors import CallEnded, UsageError
+from .samples import Utterances
 from .sounds import Sound
 
 FRAMES_A_SECOND = 50
@@ -26,9 +27,17 @@ class VirtualAudio:
     silence. What is sent leaves as fast as it would be heard."""
 
     def __init__(
-        self, label: str, rate: int, frames: int, *, up: Work, while_open: Callable[[Work], Awaitable[None]]
+        self,
+        label: str,
+        rate: int,
+        frames: int,
+        *,
+        up: Work,
+        while_open: Callable[[Work], Awaitable[None]],
+        tell: Callable[[Sound], None],
     ) -> None:
-        """`up` returns when audio can flow; `while_open` does some work, and raises CallEnded when the leg closes."""
+        """`up` returns when audio can flow; `while_open` does some work, and raises CallEnded when the leg closes;
+        `tell` is told when something that is sent begins to be heard, and when it ends."""
         if not 8000 <= rate <= 48000 or frames < 1:
             raise UsageError(f"audio(rate={rate}, frames={frames}): 8000 to 48000 Hz, and at least one frame")
         self.rate = rate
@@ -45,6 +54,7 @@ class VirtualAudio:
         self._out = bytearray()
         self._empty_at = 0.0
         self._news = trio.Event()
+        self._utterances = Utterances(rate, tell)
 
     # --- for the test ------------------------------------------------------------------------------------------------
 
@@ -88,10 +98,12 @@ class VirtualAudio:
             await self._work(partial(trio.sleep, surplus / self.rate))
         self._out += samples
         self._empty_at = max(trio.current_time(), self._empty_at) + len(samples) / 2 / self.rate
+        self._utterances.sent(samples, self._empty_at)
 
     def clear(self) -> None:
         if queued := self._queued():
             del self._out[-2 * queued :]
+            self._utterances.cut()
         self._empty_at = 0.0
 
     async def drain(self) -> None:
@@ -112,6 +124,7 @@ class VirtualAudio:
         if self._ended is None:
             self._let_pass()
             self.clear()
+            self._utterances.cut()
             self._ended = trio.current_time()
             self._changed()
 

@@ -38,6 +38,8 @@ class Exchange:
         self.bots = users
         self.watcher = Watcher(self.story)
         self.people: list[Person] = []
+        self._phones: dict[str, Person] = {}
+        """By number: what `phone` gave, and the phones that ring because the bot calls them."""
         self._began = 0.0
         self._news = trio.Event()
         self.virtual.on_change.append(self.news)
@@ -77,8 +79,10 @@ class Exchange:
         `answers_after`: seconds after which it is picked up, None: never by itself. `refuses`: the code with which it
         refuses each call, `busy`: 486; such a one is asked when the PBX has taken the caller already.
         `refuses_transfer`: the PBX refuses the bot's blind transfers to it, with 603: `call.transfer` raises
-        TransferFailed."""
-        person = self.person(number, name, outside=outside)
+        TransferFailed. Said again of a number, it is the same phone with other habits."""
+        known = self._phones.get(number)
+        same = known is not None and name in ("", known.name) and outside is not self.is_extension(number)
+        person = self._phones[number] = known if known and same else self.person(number, name, outside=outside)
         self.model.refuses_transfers -= {number}
         if refuses_transfer:
             self.model.refuses_transfers |= {number}
@@ -162,7 +166,7 @@ class Exchange:
 
     def _bot_says(self, socket: str, frame: dict[str, Any]) -> None:
         if stranger := self.model.somebody_at(frame):
-            self.person(stranger)
+            self._phones[stranger] = self.person(stranger)
         self.watcher.frame(frame)
 
     def _bot_sounds(self, leg: str, sound: Sound) -> None:

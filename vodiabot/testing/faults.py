@@ -57,18 +57,23 @@ class FaultyLine:
 
     def __init__(self, connect: Connect, seed: int = 0, tell: Callable[[str], None] = lambda text: None) -> None:
         self.faults: list[Fault] = []
+        """To be added to."""
+        self.happened: set[int] = set()
+        """Places in `faults` of those that have come about."""
         self._connect = connect
         self._rng = random.Random(seed)
         self._tell = tell
-        self._seen: dict[Fault, int] = {}
+        self._seen: dict[int, int] = {}
+        """Place in `faults` → how many of its frames have come since; two faults may be equal."""
 
     def due(self, text: str | bytes, *, by_bot: bool) -> Fault | None:
         """What happens to this frame, which is counted."""
         name, found = frame_name(text), None
-        for fault in self.faults:
+        for at, fault in enumerate(self.faults):
             if fault.by_bot == by_bot and fault.frame in ("", name):
-                self._seen[fault] = self._seen.get(fault, 0) + 1
-                if fault.nth in (0, self._seen[fault]):
+                self._seen[at] = self._seen.get(at, 0) + 1
+                if fault.nth in (0, self._seen[at]):
+                    self.happened.add(at)
                     found = found or fault
         if found is not None:
             self._tell(f"fault: {found.kind}, {name or 'a frame'} {'of' if by_bot else 'to'} the bot")

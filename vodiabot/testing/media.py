@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 import trio
 
-from ..errors import CallEnded, MediaError, SdpError, SourceError
+from ..errors import CallEnded, MediaError, SdpError
 from ..media.sources import Feed
 from ..ports import (
     DtmfReceived,
@@ -29,11 +28,9 @@ from ..ports import (
 )
 from .audio import VirtualAudio
 from .conference import VirtualConference
+from .recording import Stops, record
 from .sounds import Sound, duration_of
 from .wire import End, Wire, ufrag_of
-
-RATE = 8000
-"""Hz of the silent files that virtual recordings leave."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,8 @@ class VirtualMedia:
         self.conferences: list[VirtualConference] = []
         self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
         """Told when a recording begins."""
+        self.on_up: list[Callable[[VirtualLeg], None]] = []
+        """Told when a leg's audio is up."""
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -75,7 +74,7 @@ class VirtualMedia:
         self, label: str, on_event: Callable[[MediaEvent], None], *, codecs: Sequence[str] | None = None
     ) -> VirtualLeg:
         leg = VirtualLeg(self.wire, label, on_event, self._pass_on)
-        leg.on_record = self.on_record
+        leg.on_record, leg.on_up = self.on_record, self.on_up
         self.legs.append(leg)
         return leg
 
@@ -112,6 +111,8 @@ class VirtualLeg:
         self.closed = False
         self.sending = True
         self.muted = False
+        self.deaf = False
+        """Nothing that the other side says or presses comes here: one-way audio."""
         self.played: list[Any] = []
         self._wire = wire
         self._on_event = on_event
@@ -127,6 +128,7 @@ class VirtualLeg:
         self.said: list[Sound] = []
         """What the other side has said, oldest first; `what` has the transcript (`sounds.Spoken`)."""
         self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
+        self.on_up: list[Callable[[VirtualLeg], None]] = []
         self.on_speech: list[Callable[[Sound], None]] = []
         """Told when the other side begins to say something, and when it has said it: for what hears speech."""
 
@@ -184,6 +186,8 @@ class VirtualLeg:
         for door in self.doors:
             door.begin()
         self._on_event(MediaUp(generation))
+        for told in self.on_up:
+            told(self)
 
     def is_told(self, event: MediaEvent) -> None:
         """For a tape: news that no virtual other side makes."""
@@ -201,7 +205,14 @@ class VirtualLeg:
         if not self.closed:
             self._on_event(MediaLost(generation, why))
 
+    @property
+    def is_up(self) -> bool:
+        """Audio flows, or has flowed."""
+        return self._up.is_set()
+
     def _digit(self, digit: str) -> None:
+        if self.deaf:
+            return
         for listener in self._digits:
             listener.send_nowait(digit)
         self._on_event(DtmfReceived(digit))
@@ -251,6 +262,8 @@ class VirtualLeg:
 
     def _far_side_says(self, sound: Sound) -> None:
         """The other side speaks: it is heard at the doors that are open, and by those who are in conference with it."""
+        if self.deaf and sound not in self.said:
+            return
         if sound.ended is None:
             self.said.append(sound)
             for door in self.doors:
@@ -280,36 +293,9 @@ class VirtualLeg:
             raise CallEnded(self.label, "closed")
         for told in self.on_record:
             told(self, path)
-        began = trio.current_time()
-        put, take = trio.open_memory_channel[str](100)
-        self._digits.add(put)
-        stopped_by = "ended"
-        try:
-            async with trio.open_nursery() as nursery:
-
-                async def stop_after(wait: Callable[[], Any], why: str) -> None:
-                    nonlocal stopped_by
-                    await wait()
-                    stopped_by = why
-                    nursery.cancel_scope.cancel()
-
-                async def digit() -> None:
-                    async for pressed in take:
-                        if pressed in stop_on:
-                            return
-                    await trio.sleep_forever()
-
-                nursery.start_soon(stop_after, self._gone.wait, "ended")
-                nursery.start_soon(stop_after, digit, "digit")
-                if max_seconds is not None:
-                    nursery.start_soon(stop_after, partial(trio.sleep, max_seconds), "max_seconds")
-                if silence is not None:
-                    nursery.start_soon(stop_after, partial(self._silent_for, silence), "silence")
-        finally:
-            self._digits.discard(put)
-            duration = trio.current_time() - began
-            _write_silence(path, duration, channels=2 if stereo else 1)
-        return Recording(path=path, duration=duration, stopped_by=stopped_by)
+        quiet = None if silence is None else partial(self._silent_for, silence)
+        stops = Stops(self._gone.wait, max_seconds, quiet, stop_on)
+        return await record(path, stops, self._digits, channels=2 if stereo else 1)
 
     async def _silent_for(self, seconds: float) -> None:
         """Returns when the other side has said nothing for so long."""
@@ -340,7 +326,9 @@ class VirtualLeg:
         """What is sent and received is to be seen in `doors`, one for each time that it was opened."""
         if self.closed:
             raise CallEnded(self.label, "closed")
-        door = VirtualAudio(self.label, rate, frames, up=self._up.wait, while_open=self._while_open)
+        door = VirtualAudio(
+            self.label, rate, frames, up=self._up.wait, while_open=self._while_open, tell=self.tell_peer
+        )
         self.doors.append(door)
         if self._up.is_set():
             door.begin()
@@ -352,13 +340,21 @@ class VirtualLeg:
         finally:
             door.close()
 
+    def deafen(self) -> None:
+        """For the test: no audio of the other side comes any more; see `fall_silent` for when that is noticed."""
+        self.deaf = True
+        for door in self.doors:
+            door.says.clear()
+
     def fall_silent(self, seconds: float = 5.0) -> None:
         """For the test: no audio has come for so long, as the real media would tell after that time."""
+        self.deafen()
         self._silent_since = trio.current_time() - seconds
         self._on_event(FarSideSilent(seconds))
 
     def be_heard(self) -> None:
         """For the test: audio comes again."""
+        self.deaf = False
         self._silent_since = None
         self._on_event(FarSideHeard())
 
@@ -387,14 +383,3 @@ async def _pass(source: Any, seconds: float) -> None:
             await trio.sleep(0.02)
     else:
         await trio.sleep_forever()
-
-
-def _write_silence(path: Path, duration: float, *, channels: int) -> None:
-    try:
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(channels)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(bytes(2 * channels * round(duration * RATE)))
-    except OSError as exc:
-        raise SourceError(f"{path}: {exc}") from exc

@@ -98,10 +98,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         pytest.fail(f"{item.name}: a test that uses `pbx` or `bot` is an `async def`", pytrace=False)
     raised: list[BaseException] = []
     item.obj = _in_world(item, world, test, raised)
+    # pytest-asyncio, in its auto mode, has an item of its own that runs each test in its loop
+    setattr(item, "runtest", functools.partial(pytest.Function.runtest, item))  # noqa: B010 - of this one item
     try:
         result = yield
     finally:
         item.obj = test
+        del item.runtest
     if raised:
         raise raised[0]
     return result
@@ -151,6 +154,8 @@ def pytest_runtest_makereport(
 
         if call.excinfo is None or not isinstance(call.excinfo.value, Unexpected):
             report.sections.append(("vodiabot", str(world.pbx.story)))
+        if untold := world.bot.untold_failures(report.longreprtext):
+            report.sections.append(("what plugins did wrong", untold))
         if lines := str(world.log):
             report.sections.append(("log of the bot", lines))
     return report

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from ..errors import SourceError
 from ..media.sources import FileSource, Louder, Reader, Source, Tone, UrlSource
@@ -22,6 +23,12 @@ LONGEST = 3600.0
 """Seconds for which a source is read to know how long it is."""
 
 RATE = 8000
+
+SAMPLES = "samples"
+"""The name of what a plugin made itself."""
+
+OFF_BY = 0.02
+"""Part by which the pitch of samples may differ from that of a tone."""
 
 HUM = (180.0, 360.0, 540.0)
 """Hz: stands for a voice."""
@@ -42,6 +49,23 @@ class Spoken:
     def open(self, rate: int) -> Reader:
         """Where sound is real: a hum as long as the text."""
         return Tone(HUM, self.duration, level=0.15).open(rate)
+
+
+@dataclass(eq=False)
+class Samples:
+    """What a plugin made itself and sent by `call.audio()`; more may come while it is heard."""
+
+    rate: int
+    """Hz."""
+    raw: bytearray
+    """Mono, int16."""
+
+    def hz(self) -> float:
+        """Of the strongest tone in it."""
+        samples = np.frombuffer(bytes(self.raw), np.int16).astype(np.float64)
+        size = 4 * len(samples)
+        spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), size))
+        return float(np.fft.rfftfreq(size, 1 / self.rate)[spectrum.argmax()])
 
 
 @dataclass(eq=False)
@@ -92,9 +116,12 @@ def name_of(what: Any) -> str:
             return "silence"
         case Tone(hz=hz):
             return "a tone of " + " and ".join(f"{one:g} Hz" for one in hz)
-    if text := text_of(what):
-        return f"'{text}'"
-    return getattr(what, "__name__", "") or type(what).__name__
+    text = text_of(what)
+    return f"'{text}'" if text else _kind(what)
+
+
+def _kind(what: Any) -> str:
+    return SAMPLES if isinstance(what, Samples) else getattr(what, "__name__", "") or type(what).__name__
 
 
 def text_of(what: Any) -> str:
@@ -108,7 +135,7 @@ def fits(expected: Any, what: Any) -> bool:
 
     A text: it is (part of) what was said, whatever its case and spaces, or the name or the end of the path of a file. A
     pattern: it is found there. A Path: the same file, or for a relative one the same end of the path. A Tone: the same
-    frequencies. Else: equal.
+    frequencies, or samples with that pitch. "samples": what a plugin made itself. Else: equal.
     """
     if isinstance(what, Louder):
         return fits(expected, what.source)
@@ -121,8 +148,14 @@ def fits(expected: Any, what: Any) -> bool:
         case Path():
             return any(_is_end(expected.as_posix(), name) for name in names[1:])
         case Tone():
-            return isinstance(what, Tone) and what.hz == expected.hz
+            return _is_tone(expected, what)
     return bool(expected == what)
+
+
+def _is_tone(expected: Tone, what: Any) -> bool:
+    if isinstance(what, Samples):
+        return len(expected.hz) == 1 and abs(what.hz() - expected.hz[0]) <= OFF_BY * expected.hz[0]
+    return isinstance(what, Tone) and what.hz == expected.hz
 
 
 def _file_names(what: Any) -> list[str]:
@@ -133,6 +166,8 @@ def _file_names(what: Any) -> list[str]:
             return [what.path.as_posix()]
         case UrlSource():
             return [what.url]
+        case Samples():
+            return [SAMPLES]
     return []
 
 

@@ -63,6 +63,10 @@ class Log:
         """Of plugins, in order; the end of a call is none."""
         return [_failure(line) for line in self.lines if _is_failure(line)]
 
+    def untold(self, expected: int, told: str = "") -> str:
+        """As text: failures after those that were `expected`, but for what was `told` already."""
+        return "\n\n".join(text for one in self.failures[expected:] if (text := str(one)) not in told)
+
     def ran_on(self) -> list[str]:
         """Plugins whose handler had to be cancelled because it ran on after its call."""
         return [line["plugin"] for line in self.lines if "wrap_up" in line and "plugin" in line]

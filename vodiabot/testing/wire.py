@@ -106,6 +106,18 @@ class Wire:
             peer.up = False
             peer.on_lost("the other end closed")
 
+    def lose(self, end: End) -> None:
+        """The way between an end and its peer is gone: each finds that the other no longer consents."""
+        for one in (end, self.peer(end)):
+            if one is not None and one.up:
+                one.up = False
+                one.on_lost("consent expired")
+
+    @property
+    def ends(self) -> list[End]:
+        """Those that are not closed, oldest first."""
+        return list(self._ends.values())
+
     @property
     def open_ends(self) -> int:
         """How many ends are not closed."""

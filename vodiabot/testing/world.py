@@ -105,11 +105,15 @@ class VirtualBot:
             raise self._pbx.wrong(f"expected {kind.__name__}, but {failure}")
         return failure.exception
 
+    def untold_failures(self, told: str = "") -> str:
+        """What plugins did wrong and no test expected, as text, but for what was `told` already: often why something
+        else did not come."""
+        return self._log.untold(self._expected, told)
+
     def check(self) -> None:
         """Raises Unexpected if a plugin did something wrong that was not expected."""
-        unexpected = self.failures[self._expected :]
-        if unexpected:
-            raise self._pbx.wrong("\n\n".join(map(str, unexpected)))
+        if unexpected := self.untold_failures():
+            raise self._pbx.wrong(unexpected)
         states = self.engine.host.states()
         if not self.failures and (bad := [s for s in states if s.failures + s.timeouts + s.quarantines]):
             raise self._pbx.wrong(f"plugins failed: {', '.join(state.name for state in bad)}")

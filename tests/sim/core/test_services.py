@@ -213,6 +213,21 @@ def test_an_offer_that_is_not_answered_is_void_after_a_while() -> None:
 
 
 @BOTH
+def test_an_answer_that_is_being_made_comes_before_a_new_offer(dialect: str) -> None:
+    """Not in its place: it would be taken for an offer, and the client's own would never be answered."""
+    lab = Lab(config(dialect, Service("999", "reoffer", seconds=1)))
+    client = dial(lab, "999")
+    lab.media = False
+    client.say("wrtc-hold", callid="c1", holdcmd="sendrecv", sdp=OFFER)
+    lab.wait(1.1)
+    made = lab.media_of(e.MakeOffer)
+    lab.do(lambda now: lab.pbx.news(now, e.AnswerReady("leg1", 2, "v=0\r\nthe answer\r\n")))
+    told = client.frames[-1]
+    assert ("the answer" in told["sdp"], told["code"]) == (True, 200)
+    assert lab.media_of(e.MakeOffer) == made
+
+
+@BOTH
 def test_glare_on_hold_and_on_resume(dialect: str) -> None:
     lab = Lab(config(dialect))
     client = dial(lab, "glare")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from contextlib import aclosing
 from pathlib import Path
 
@@ -72,6 +74,25 @@ async def _listen(call: Call, bot: Bot) -> None:
     await call.say(f"I heard you for {loud / 50:.1f} seconds.")
 
 
+async def _beeps(call: Call, bot: Bot) -> None:
+    """Half a second of 440 Hz, made here and sent in pieces; silence; a tone that is cut off."""
+    async with call.audio(rate=16000) as audio:
+        piece = _sine(440, 0.1)
+        for _ in range(5):
+            await audio.send(piece)
+        await audio.send(bytes(32000))
+        await audio.drain()
+        await audio.send(_sine(880, 0.9))
+        await trio.sleep(0.4)
+        audio.clear()
+        await trio.sleep(1)
+
+
+def _sine(hz: int, seconds: float) -> bytes:
+    count = round(16000 * seconds)
+    return array("h", (round(8000 * math.sin(2 * math.pi * hz * n / 16000)) for n in range(count))).tobytes()
+
+
 async def _forever(call: Call, bot: Bot) -> None:
     await call.play(tone(100))
 
@@ -85,6 +106,7 @@ KEYS = {
     "6": _digits,
     "7": _listen,
     "8": _forever,
+    "0": _beeps,
 }
 
 

@@ -84,12 +84,52 @@ def test_one_way_audio(tmp_path: Path) -> None:
     assert any("no audio of the other side" in one.text for one in outcome.story.happenings)
 
 
+LISTENER = """
+from vodiabot import hookimpl
+
+@hookimpl
+async def answer_call(call):
+    await call.answer()
+    async for digit in call.dtmf():
+        await call.play("chime.wav")
+
+@hookimpl
+async def call_silent(call, event):
+    await call.hangup()
+"""
+
+
+@pytest.mark.parametrize("at", ["", "at = 1\n"], ids=["from the answer on", "later"])
+def test_what_the_other_side_says_and_presses_does_not_come_and_that_is_noticed(tmp_path: Path, at: str) -> None:
+    (tmp_path / "listener.py").write_text(LISTENER)
+    steps = """
+        settings = { plugins = { enabled = ["listener"], path = ["."] } }
+        [[step]]
+        calls = "45"
+        [[step]]
+        waits = 1.5
+        [[step]]
+        presses = "1"
+        [[step]]
+        hears_nothing = 3
+        [[step]]
+        is_hung_up = true
+        within = 2
+    """
+    path = tmp_path / "scenario.toml"
+    path.write_text(steps + f'[[fault]]\nkind = "silence"\n{at}')
+    outcome = run_virtual(load(path))
+    assert outcome.passed, outcome.as_text()
+    assert outcome.seconds == pytest.approx(6 if at else 5, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
         ('kind = "loose"', '2: fault[0].kind: must be "drop"'),
         ('frame = "bye"', "fault[0].kind: missing"),
         ('kind = "silence"\nnth = 1', '3: fault[0].nth: does not go with "silence"'),
+        ('kind = "crash"\nplugin = "desk"\nhook = "answer_cal"', 'no hook "answer_cal"; did you mean "answer_'),
         ('kind = "crash"', '"crash" needs the name of a plugin'),
         ('kind = "delay"\nby_bot = true', 'does not go with "delay"'),
     ],
@@ -100,10 +140,32 @@ def test_a_mistake_is_told_with_its_place(fault: str, expected: str) -> None:
     assert expected in str(raised.value)
 
 
-@pytest.mark.parametrize("fault", ['plugin = "nobody"', 'plugin = "desk"\nhook = "call_silent"'])
-def test_a_plugin_or_hook_that_is_not_there(tmp_path: Path, fault: str) -> None:
-    with pytest.raises(UsageError, match=r"\[\[fault\]\] slow"):
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ('plugin = "dask"', 'fault[0].plugin: there is no plugin "dask"; did you mean "desk"?'),
+        ('plugin = "desk"\nhook = "call_silent"', 'fault[0].hook: plugin "desk" has no call_silent'),
+    ],
+)
+def test_a_plugin_or_hook_that_is_not_there(tmp_path: Path, fault: str, told: str) -> None:
+    line = (HEAD + TALK).count("\n") + 1
+    with pytest.raises(ConfigError) as raised:
         played(tmp_path, f'[[fault]]\nkind = "slow"\n{fault}\n')
+    assert str(raised.value) == f"{tmp_path / 'scenario.toml'}:{line}: {told}"
+
+
+def test_what_never_came_about_is_noted(tmp_path: Path) -> None:
+    outcome = played(
+        tmp_path,
+        '[[fault]]\nkind = "lose"\nframe = "byee"\n'
+        '[[fault]]\nkind = "duplicate"\nframe = "invitesdp"\n'
+        '[[fault]]\nkind = "slow"\nplugin = "desk"\nnth = 9\n'
+        '[[fault]]\nkind = "silence"\nat = 3600\n',
+        CALL,
+    )
+    assert outcome.passed, outcome.as_text()
+    assert outcome.notes == [f"fault[{index}], {kind}, never came about" for index, kind in
+                             [(0, "lose"), (2, "slow"), (3, "silence")]]
 
 
 def test_it_needs_virtual_time(tmp_path: Path) -> None:
@@ -114,7 +176,7 @@ def test_it_needs_virtual_time(tmp_path: Path) -> None:
 
 
 KEYS = sorted({key for keys in GOES_WITH.values() for key in keys})
-VALUES = st.sampled_from([0, 1, -1, 2.5, True, "bye", "desk", "3s", "a b", ""])
+VALUES = st.sampled_from([0, 1, -1, 2.5, True, "bye", "desk", "call_ended", "3s", "a b", ""])
 
 
 @given(st.sampled_from([*GOES_WITH, "other"]), st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=3))

@@ -35,9 +35,20 @@ presses = "6"
 hears_digits = "12#"
 """
 
+MADE = """
+[[step]]
+calls = "45"
+[[step]]
+presses = "0"
+[[step]]
+hears_tone = 440
+[[step]]
+hears = "samples"
+"""
+
 
 @pytest.mark.audio
-@pytest.mark.parametrize("text", [TALK, SOUNDS], ids=["talk", "sounds"])
+@pytest.mark.parametrize("text", [TALK, SOUNDS, MADE], ids=["talk", "sounds", "made by the plugin"])
 def test_against_the_simulator(text: str, tmp_path: Path) -> None:
     outcome = run_at_sim(load(written(tmp_path, text)))
     assert outcome.passed, outcome.as_text()

@@ -9,7 +9,8 @@ import pytest
 
 from vodiabot.testing.scenario import load
 from vodiabot.testing.scenario.runner import Outcome
-from vodiabot.testing.scenario.virtual import run_virtual
+from vodiabot.testing.scenario.virtual import author_of, of_the_bot, run_virtual
+from vodiabot.testing.settings import prepare
 from vodiabot.verbs.scenario import run_scenarios
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
@@ -60,6 +61,29 @@ def played(folder: Path, text: str) -> Outcome:
 
 def test_it_passes(tmp_path: Path) -> None:
     outcome = played(tmp_path, TALK)
+    assert outcome.passed, outcome.as_text()
+
+
+def test_what_a_plugin_raised_is_told_beside_the_step_that_failed(tmp_path: Path) -> None:
+    crash = '[[fault]]\nkind = "crash"\nplugin = "desk"\n'
+    outcome = played(tmp_path, '[[step]]\ncalls = "45"\n' + crash)
+    assert "the call has ended with 480" in outcome.error
+    assert "FaultOfTheTest: desk crashes here" in outcome.as_text()
+    assert "FaultOfTheTest" in outcome.as_json()["failures"]
+
+
+def test_an_extension_of_bot_toml_that_plays_somebody_is_not_the_bots(tmp_path: Path) -> None:
+    """So that one bot.toml does in all places: against a real PBX it is this extension that plays the part."""
+    extensions = "".join(f'[[extension]]\nuser = "{user}"\npassword = "x"\n' for user in ("45", "500"))
+    route = '[[route]]\nto = "45"\nplugin = "desk"\n'
+    plugins = f'[plugins]\nenabled = ["desk"]\npath = ["{PLUGINS.as_posix()}"]\n'
+    (tmp_path / "bot.toml").write_text(extensions + route + plugins)
+    file = tmp_path / "scenario.toml"
+    file.write_text(TALK)
+    bot = of_the_bot(prepare(author_of(load(file), tmp_path / "state")), load(file))
+    assert [extension.user for extension in bot.config.extensions] == ["45"]
+    assert "500" not in {extension.user for extension in bot.sim.extensions}
+    outcome = run_virtual(load(file))
     assert outcome.passed, outcome.as_text()
 
 

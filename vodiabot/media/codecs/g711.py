@@ -68,7 +68,7 @@ class G711Encoder:
         self._table = tables(law)[0]
 
     def encode(self, samples: Samples) -> bytes:
-        return self._table[samples.view(np.uint16)].tobytes()
+        return self._table.take(samples, mode="wrap").tobytes()  # -1 is 65535; nothing is checked, which is quicker
 
     def expect_loss(self, part: float) -> None:
         """Nothing can be prepared."""
@@ -81,7 +81,7 @@ class G711Decoder:
         self._table = tables(law)[1]
 
     def decode(self, payload: bytes) -> Samples:
-        return self._table[np.frombuffer(payload, np.uint8)]
+        return self._table.take(np.frombuffer(payload, np.uint8), mode="wrap")
 
     def conceal(self, n: int) -> Samples | None:
         return None

@@ -137,6 +137,7 @@ class Recorder:
     def push_sent(self, samples: Samples, rate: int, at: float) -> None:
         if self._sent is not None and not self._stopped_by:
             self._sent.put(samples, rate, self._age(at))
+            self._judge_waiting(self._sent.end)  # the other side may be silent
 
     def digit(self, digit: str) -> None:
         if digit in self._stop_on:
@@ -229,5 +230,9 @@ class Recorder:
             self.stop("max_seconds")
         elif self._silence_seconds is not None and quiet >= self._silence_seconds:
             self.stop("silence")
-        elif self._heard.end - self._written > MAX_BEHIND_SECONDS * self._rate:
+        else:
+            self._judge_waiting(self._heard.end)
+
+    def _judge_waiting(self, end: int) -> None:
+        if end - self._written > MAX_BEHIND_SECONDS * self._rate:
             self.stop(TOO_SLOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import SourceError
-from ..audio import Samples, mixed_down, to_int16
+from ..audio import Resampler, Samples, mixed_down, to_int16
 from .base import Reader
+
+logger = logging.getLogger(__name__)
 
 URL_SECONDS = 5.0
 """For a server to answer, and for each further piece of its stream."""
+SPOILED_IN_A_ROW = 50
+"""Packets that can't be decoded, after which it is no sound: about a second."""
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _NETWORK = {
     "protocol_whitelist": "http,https,tcp,tls,crypto",
@@ -76,16 +81,47 @@ class AvReader:
             self.close()
             raise SourceError(f"{shown}: has no sound in it")
         self.rate: int = audio[0].rate
-        self._blocks = self._container.decode(audio[0])
+        self._blocks = self._decoded(audio[0])
+        self._turned = Resampler(self.rate, self.rate)
 
     def read(self) -> Samples | None:
-        if self._blocks is None:
-            return None
-        try:
-            frame = next(self._blocks, None)
-        except (av.FFmpegError, OSError, ValueError) as exc:
-            raise self._unreadable(exc) from exc
-        return None if frame is None else mono_of(frame)
+        while self._blocks is not None:
+            try:
+                frame = next(self._blocks, None)
+            except (av.FFmpegError, OSError, ValueError) as exc:
+                raise self._unreadable(exc) from exc
+            if frame is None:
+                self._blocks = None
+            block = self._turned.flush() if frame is None else self._at_rate(mono_of(frame), frame.sample_rate)
+            if len(block):
+                return block
+        return None
+
+    def _decoded(self, stream: Any) -> Iterator[Any]:
+        """All frames. What is spoiled is left out, as players do, unless it is all that there is."""
+        spoiled, heard, told = 0, False, False
+        for packet in self._container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                spoiled += 1
+                if spoiled > SPOILED_IN_A_ROW:
+                    raise
+                if not told:
+                    told = True
+                    logger.warning("%s: what can't be decoded of it is left out", self._shown)
+                continue
+            spoiled, heard = 0 if frames else spoiled, heard or bool(frames)
+            yield from frames
+        if spoiled and not heard:
+            raise SourceError(f"{self._shown}: can't be played: nothing of it can be decoded")
+
+    def _at_rate(self, samples: Samples, rate: int) -> Samples:
+        """A radio may go on at another rate than it began with."""
+        if rate == self._turned.rate:
+            return self._turned.feed(samples)
+        rest, self._turned = self._turned.flush(), Resampler(rate, self.rate)
+        return np.concatenate((rest, self._turned.feed(samples)))
 
     def close(self) -> None:
         self._blocks = None

@@ -123,10 +123,15 @@ class Dialog:
 
     @property
     def awaits_first_sdp(self) -> bool:
-        """Our `sdp-packet` is out and no `sdp` frame has come: one with an unknown call-id may be meant for
-        us."""
+        """Our `sdp-packet` is out and no `sdp` frame has come, though call-state may have told that the call is up: one
+        with an unknown call-id may be meant for us."""
         leg = self._leg
-        return leg.state is State.CALLING and len(leg.aliases) == 1
+        return leg.called and not leg.sdp_heard and not leg.ended
+
+    @property
+    def unheard(self) -> bool:
+        """We gave up before any `sdp` frame had come: a late one with an unknown call-id may be meant for us."""
+        return self._leg.ended and self._leg.gave_up and not self._leg.sdp_heard
 
     def matches(self, call_id: str) -> bool:
         """Whether a frame with this call-id is ours."""
@@ -161,6 +166,10 @@ class Dialog:
     def entry(self, entry: m.CallEntry, now: float) -> list[s.Step]:
         """A call-state entry that was matched to this leg."""
         return self._run(now, lambda leg: handlers.entry_listed(leg, entry))
+
+    def left(self, entry: m.CallEntry, now: float) -> list[s.Step]:
+        """The call-state entry that was this leg's is one of others now: the call goes on without us."""
+        return self._run(now, lambda leg: handlers.goes_on_without_us(leg, entry))
 
     def intend(self, intent: s.Intent, now: float) -> list[s.Step]:
         """What a plugin, or the engine, wants. Raises IllegalMove if the state does not allow it; nothing

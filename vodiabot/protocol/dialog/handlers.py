@@ -41,7 +41,7 @@ def _bye(leg: Leg, message: m.Bye) -> None:
     if leg.state in UNANSWERED_IN:
         incoming.cancelled(leg, message)
     elif leg.unanswered_out:
-        leg.end(outgoing.reason_of(message.code), message.code)
+        leg.end(outgoing.reason_of(message.code), message.code, message.reason)
     elif leg.state in (State.TRANSFERRING, State.JOINING):
         midcall.bye_while_transferring(leg, message.code)
     elif leg.answered:
@@ -88,7 +88,7 @@ MESSAGES: dict[type[m.Message], Callable[[Leg, Any], None]] = {
 
 
 def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
-    connected = entry.connect is not None or entry.state in CONNECTED_STATES
+    connected = _is_connected(entry)
     if leg.unanswered_out and connected:
         outgoing.answered(leg)
     elif leg.state is State.OFFERED:
@@ -97,12 +97,30 @@ def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
         midcall.taken(leg)
     elif leg.answered:
         midcall.note_call_state(leg, entry.state)
+    leg.named = leg.named or leg.local in _parties(entry)
+
+
+def _is_connected(entry: m.CallEntry) -> bool:
+    return entry.connect is not None or entry.state in CONNECTED_STATES
+
+
+def goes_on_without_us(leg: Leg, entry: m.CallEntry) -> None:
+    """It ends the leg only where that is what was asked for; all else that does comes as a `bye` or `cancel`."""
+    if leg.state in (State.TRANSFERRING, State.JOINING):
+        midcall.taken(leg)
+    elif leg.state is State.OFFERED:
+        leg.connected_elsewhere = _is_connected(entry)
 
 
 def _gone_from_us(leg: Leg, entry: m.CallEntry) -> bool:
-    """The call lives on, but our extension has no part in it any more."""
-    parties = {*entry.extensions, entry.from_number, entry.to_number}
-    return bool(entry.extensions and leg.local) and leg.local not in parties
+    """The call lives on, but our extension has no part in it any more. Older entries tell no extensions: there it is
+    gone only if it was named before (a call of a group never names us)."""
+    told = bool(entry.extensions) or (leg.named and bool(entry.from_number and entry.to_number))
+    return told and bool(leg.local) and leg.local not in _parties(entry)
+
+
+def _parties(entry: m.CallEntry) -> set[str]:
+    return {*entry.extensions, entry.from_number, entry.to_number}
 
 
 # --- intents ------------------------------------------------------------------------------------------------
@@ -151,6 +169,7 @@ def _answer_made(leg: Leg, news: s.AnswerMade) -> None:
     incoming.answered_if_complete(leg)
     midcall.answer_sent(leg)
     offers.answer_next(leg)
+    midcall.offer_waiting(leg)
 
 
 def _media_up(leg: Leg, news: s.MediaIsUp) -> None:
@@ -220,7 +239,7 @@ def _media_over(leg: Leg) -> None:
         incoming.failed(leg, "the audio did not come up in time")
     elif leg.state is State.RESUMING:
         midcall.resume_failed(leg, "the audio did not come up in time")
-    elif leg.state is not State.HELD:
+    elif leg.state not in (State.HELD, State.TRANSFERRING, State.JOINING):  # who leaves us may not need ours any more
         leg.hang_up("media_lost" if leg.recovering else "media_failed")
 
 

@@ -112,6 +112,8 @@ class Leg:
     """`held_by_remote` came from call-state, not from SDP."""
     listed_meanwhile: str = ""
     """What call-state said last while we take the other side back."""
+    named: bool = False
+    """Our extension stood in the leg's entry."""
     absent: int = 0
     socket_up: bool = True
 
@@ -205,7 +207,7 @@ class Leg:
             self.send(c.HangUp(call_id=self.call_id, caller=self.placed_by_us))
         self.end(reason, code)
 
-    def end(self, reason: str, code: int | None = None) -> None:
+    def end(self, reason: str, code: int | None = None, words: str = "") -> None:
         """Over, without a word to the PBX. An ended leg stays a while to answer duplicates and late
         answers."""
         fresh = self.state in (State.NEW, State.DIALING)
@@ -215,7 +217,7 @@ class Leg:
         self.ours = self.theirs = self.next_offer = self.offer_again = None
         self.local_waiting.clear()
         self.remote_early.clear()
-        self.happen(s.LegEnded(reason=reason, code=code, other_dialect=other))
+        self.happen(s.LegEnded(reason=reason, code=code, words=words, other_dialect=other))
         self.step(s.CloseMedia())
         if not fresh:
             self.start_timer("linger", self.timers.bye_response)

@@ -30,17 +30,18 @@ def hold(leg: Leg) -> None:
 
 
 def resume(leg: Leg, intent: s.WantResume) -> None:
-    """`WantResume`: with a new offer or without SDP; without media only an offer helps. While the socket is away, an
-    offer would only cost the connection that there is."""
+    """`WantResume`: with a new offer or without SDP; without media only an offer helps, unless that of the dial is out
+    still. While the socket is away, an offer would only cost the connection that there is."""
     if not leg.socket_up:
         leg.settle("resume", "connection lost")
         return
     leg.move(State.RESUMING)
     leg.listed_meanwhile = ""
     offer = resume_with_offer(leg.dialect) if intent.new_offer is None else intent.new_offer
-    if offer or not leg.media_up:
+    if (offer or not leg.media_up) and not _first_is_out(leg):
         leg.start_timer("resume", leg.timers.resume)
-        offers.make_offer(leg, Purpose.RESUME)
+        leg.offer_again = Purpose.RESUME
+        offer_waiting(leg)
     else:
         leg.start_timer("resume", leg.timers.resume_quiet)
         leg.send(c.Resume(call_id=leg.call_id, side=leg.side))
@@ -74,14 +75,21 @@ def resume_failed(leg: Leg, error: str, code: int | None = None) -> None:
 
 def resume_timed_out(leg: Leg) -> None:
     """The time for the PBX's answer is over: a failure only where there was something to answer."""
-    if leg.ours is not None or leg.offer_again is not None:
+    if (leg.ours is not None and not _first_is_out(leg)) or leg.offer_again is not None:
         resume_failed(leg, "the PBX did not answer the offer")
     else:
         resumed(leg)
 
 
+def _first_is_out(leg: Leg) -> bool:
+    """The offer of our dial has no answer yet, as call-state was faster: nothing may take its place."""
+    return leg.ours is not None and leg.ours.purpose is Purpose.DIAL
+
+
 def _drop_our_offer(leg: Leg) -> None:
-    leg.ours = leg.offer_again = None
+    if not _first_is_out(leg):
+        leg.ours = None
+    leg.offer_again = None
     leg.stop_timer("glare")
     if leg.theirs is None:
         leg.stop_timer("work")
@@ -121,7 +129,7 @@ def _repeats_the_answer(leg: Leg, message: m.Sdp, first_final: bool) -> bool:
 
 
 def _answered_without_sdp(leg: Leg) -> None:
-    if leg.ours is None and leg.offer_again is None:
+    if (leg.ours is None or _first_is_out(leg)) and leg.offer_again is None:
         resumed(leg)
 
 
@@ -171,6 +179,12 @@ def offer_again(leg: Leg) -> None:
         offers.make_offer(leg, purpose)
     elif purpose is not Purpose.RESUME and leg.state is State.UP and not leg.media_up:
         offers.make_offer(leg, purpose)
+
+
+def offer_waiting(leg: Leg) -> None:
+    """Make the offer that waits until the PBX's has its answer, without which it would not take ours."""
+    if leg.theirs is None and "glare" not in leg.due:
+        offer_again(leg)
 
 
 def _re_offer(leg: Leg, message: m.Sdp) -> None:
@@ -278,10 +292,12 @@ def _restore(leg: Leg) -> None:
         leg.held = False
         leg.step(s.SetSending(sending=True))
         leg.changed("resumed")
-    if resume_with_offer(leg.dialect) or not leg.media_up:
+    if (resume_with_offer(leg.dialect) or not leg.media_up) and not _first_is_out(leg):
         _renew(leg, Purpose.RESTORE)
     else:
         leg.send(c.Resume(call_id=leg.call_id, side=leg.side))
+        if not leg.media_up:
+            leg.start_timer("media", leg.timers.media_up)
 
 
 def transfer_unknown(leg: Leg) -> None:
@@ -335,6 +351,6 @@ def renew_media(leg: Leg) -> None:
 def _renew(leg: Leg, purpose: Purpose) -> None:
     leg.recovering = True
     leg.start_timer("media", leg.timers.media_up)
-    if leg.theirs is None:
+    if leg.theirs is None and not _first_is_out(leg):
         offers.make_offer(leg, purpose)
-    # else the PBX has just offered: answering that is the renewal
+    # else the PBX has just offered, or is about to answer: that is the renewal

@@ -27,7 +27,7 @@ def sdp(leg: Leg, message: m.Sdp) -> None:
     """An `sdp` frame before the answer."""
     offers.rename(leg, message.call_id)
     if message.code is not None and message.code >= 300:
-        refused(leg, message.code)
+        refused(leg, message.code, message.reason)
         return
     _name(leg, message)
     final = message.code is not None and message.code >= 200
@@ -75,10 +75,10 @@ def answered(leg: Leg) -> None:
         leg.start_timer("media", leg.timers.media_up)
 
 
-def refused(leg: Leg, code: int) -> None:
+def refused(leg: Leg, code: int, words: str) -> None:
     """A final answer that is none."""
     leg.acknowledge()
-    leg.end(reason_of(code), code)
+    leg.end(reason_of(code), code, words)
 
 
 def reason_of(code: int | None) -> str:

@@ -59,8 +59,9 @@ def make_offer(world: World, leg: Leg, *, new_transport: bool = False, direction
 
 
 def offer_again(world: World, leg: Leg, *, new_transport: bool = False, direction: str = "sendrecv") -> bool:
-    """In the middle of a call; False if an offer is out already. Unanswered it is void after a while."""
-    if leg.offering:
+    """In the middle of a call; False if an offer is out already, or our answer to the client's is still being made: it
+    comes first. Unanswered it is void after a while."""
+    if leg.offering or not (leg.pbx_offers or leg.local_sdp):
         return False
     make_offer(world, leg, new_transport=new_transport, direction=direction)
     describe(world, leg, NO_CODE)
@@ -105,6 +106,8 @@ def ready(world: World, leg: Leg, sdp: str) -> None:
         _invite(world, leg)
     elif leg.due_code is not None:
         describe(world, leg, leg.due_code)
+        if not leg.offering and leg.state is LegState.UP:
+            _tell_due_direction(world, leg)
 
 
 def describe(world: World, leg: Leg, code: int) -> None:

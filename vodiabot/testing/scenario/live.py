@@ -34,7 +34,7 @@ from .actor import LiveActor
 from .live_stage import LiveStage
 from .model import Cast, Scenario
 from .runner import Outcome, Player
-from .virtual import author_of
+from .virtual import author_of, of_the_bot
 
 CAST_PASSWORD = "cast"
 UP_TIMEOUT = 20.0
@@ -50,7 +50,7 @@ NO_EARS = "speech is not recognised: where a text is heard, the bot said so, and
 def run_at_sim(scenario: Scenario) -> Outcome:
     """Raises ConfigError where the scenario's bot can't be set up."""
     with tempfile.TemporaryDirectory(prefix="vodiabot-") as state:
-        prepared = prepare(author_of(scenario, Path(state)))
+        prepared = of_the_bot(prepare(author_of(scenario, Path(state))), scenario)
         try:
             sim = _with_cast(prepared.sim, scenario, {e.user for e in prepared.config.extensions})
             return _played(scenario, "sim", partial(_at_sim, sim, prepared.config, prepared.plugins))

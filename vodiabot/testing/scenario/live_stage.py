@@ -19,6 +19,7 @@ from ...media.bridge import open_media
 from ...session import Session, SessionTimers, Socket
 from ...session.socket import connect
 from ..deeds import Watcher
+from ..samples import WatchedAudio
 from ..sounds import Sound, duration_of
 from ..story import Deeds, Story, Unexpected
 from ..watch_log import Log
@@ -107,8 +108,11 @@ class LiveStage:
 
     def check(self) -> None:
         """Raises Unexpected if a plugin failed that was not expected to."""
-        if unexpected := self.log.failures[self._expected :]:
-            raise self.wrong("\n\n".join(map(str, unexpected)))
+        if unexpected := self.untold_failures():
+            raise self.wrong(unexpected)
+
+    def untold_failures(self, told: str = "") -> str:
+        return self.log.untold(self._expected, told)
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
@@ -236,7 +240,7 @@ class _WatchedSocket:
 
 def _watch(leg: Any, stage: LiveStage, label: str) -> None:
     """The methods of this one leg tell the stage."""
-    play, send_dtmf, record = leg.play, leg.send_dtmf, leg.record
+    play, send_dtmf, record, audio = leg.play, leg.send_dtmf, leg.record, leg.audio
 
     async def play_watched(source: Any, **options: Any) -> None:
         if (said := being_said.get()) is not None:
@@ -259,7 +263,16 @@ def _watch(leg: Any, stage: LiveStage, label: str) -> None:
         stage.recording(label)
         return await record(path, **options)
 
-    leg.play, leg.send_dtmf, leg.record = play_watched, send_watched, record_watched
+    @asynccontextmanager
+    async def audio_watched(**options: Any) -> AsyncIterator[WatchedAudio]:
+        async with audio(**options) as door:
+            watched = WatchedAudio(door, partial(stage.sound, label))
+            try:
+                yield watched
+            finally:
+                watched.utterances.cut()
+
+    leg.play, leg.send_dtmf, leg.record, leg.audio = play_watched, send_watched, record_watched, audio_watched
 
 
 def _length(source: Any) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 from ...config import kinds
 from ...config.reading import Kind, ListOf, Source, Spot, Table, Wrong, either, suggestion, type_of
 from ...errors import ConfigError, UsageError
+from ...plugins import HOOKS
 from ..toml_text import document_of, text_of
 from .faults import GOES_WITH, ScenarioFault, check
 from .faults import KINDS as KINDS_OF_FAULTS
@@ -47,7 +48,11 @@ def parse(text: str, *, file: str) -> Scenario:
         start=read.get("start", ""),
         seed=read.get("seed", 0),
         did=read.get("did"),
-        faults=tuple(ScenarioFault(**fault) for fault in read.get("fault", ()) if fault),
+        faults=tuple(
+            ScenarioFault(**fault, index=index, line=source.line_of(("fault", index)))
+            for index, fault in enumerate(read.get("fault", ()))
+            if fault
+        ),
     )
 
 
@@ -178,6 +183,8 @@ def _fault(value: object, spot: Spot) -> dict[str, Any]:
     strange = [key for key in read if key != "kind" and key not in GOES_WITH[read["kind"]]]
     for key in strange:
         (spot / key).complain(f'does not go with "{read["kind"]}"')
+    if "hook" in read and read["hook"] not in HOOKS:
+        (spot / "hook").complain(f'there is no hook "{read["hook"]}"{suggestion(read["hook"], HOOKS)}')
     try:
         check(ScenarioFault(**read))
     except UsageError as exc:

@@ -33,6 +33,8 @@ class Outcome:
     did: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     story: Story | None = None
+    failures: str = ""
+    """What plugins did wrong before a step failed: often the reason."""
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
@@ -49,6 +51,7 @@ class Outcome:
             "took_s": round(self.took, 3),
             "did": [{"at": round(getattr(deed, "at", 0.0), 3), "text": str(deed)} for deed in self.did],
             "notes": self.notes,
+            "failures": self.failures or None,
             "story": [{"at": round(one.at, 3), "text": one.text} for one in story],
         }
 
@@ -62,6 +65,7 @@ class Outcome:
                 where += f":{self.step.line}: step {self.step.index + 1}, {self.step}"
             lines += [f"  {where}", *(f"  {line}" for line in self.error.splitlines())]
             lines += [f"  {line}" for line in str(self.story).splitlines()] if self.story is not None else []
+            lines += [f"  {line}" for line in self.failures.splitlines()]
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
@@ -81,6 +85,9 @@ class Player:
         try:
             for outcome.step in scenario.steps:
                 await _do(outcome.step, stage, actors)
+        except Unexpected as exc:
+            outcome.failures = stage.untold_failures(exc.what)
+            raise
         finally:
             outcome.seconds = stage.story.clock()  # with what the failed step has waited for
         outcome.step = None

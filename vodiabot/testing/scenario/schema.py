@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...plugins import HOOKS
 from .faults import GOES_WITH, PLUGIN_KINDS
 from .model import OPTIONS, VERBS, Takes
 
@@ -83,7 +84,7 @@ FAULT: Json = {
     "seconds": DURATION,
     "at": {**DURATION, "description": "When, since the beginning."},
     "plugin": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,99}$"},
-    "hook": {"type": "string", "pattern": r"^\S+$", "description": "By default each of the plugin's."},
+    "hook": {"enum": sorted(HOOKS), "description": "By default each of the plugin's."},
 }
 
 

@@ -62,5 +62,8 @@ class Stage(Protocol):
     async def bot_fails(self, name: str, *, within: float = ...) -> None:
         """Returns when a plugin has raised an exception of this name. Raises Unexpected."""
 
+    def untold_failures(self, told: str = "") -> str:
+        """What plugins did wrong and no step expected, but for what was `told`."""
+
     async def connection_lost(self, seconds: float) -> None:
         """All sockets die, and the PBX is away for so long."""

@@ -7,13 +7,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import trio
 
+from ...errors import ConfigError
 from ..folder import UnderTest, plugin_of
-from ..settings import Author, Settings, prepare, shipped_plugins
+from ..settings import Author, Prepared, Settings, prepare, shipped_plugins
 from ..story import Deeds
 from ..world import BEGINNING, World, in_virtual_time, moment
-from .faults import into_plugins, let_go_wrong
+from .faults import into_plugins, let_go_wrong, never_came
 from .model import Cast, Scenario
 from .runner import Outcome, Player
 from .stage import Actor
@@ -36,13 +38,12 @@ class VirtualStage:
         return number
 
     async def enter(self, cast: Cast) -> Actor:
-        return await self._world.pbx.phone(
-            cast.number,
-            cast.name,
-            answers_after=cast.answers_after,
-            refuses=cast.refuses,
-            outside=not cast.inside and not self._world.pbx.is_extension(cast.number),
-        )
+        pbx = self._world.pbx
+        outside = not cast.inside and not pbx.is_extension(cast.number)
+        person = pbx.person(cast.number, cast.name, outside=outside)  # each has a phone, also if two share a number
+        person.phone.answers_after, person.phone.refuses = cast.answers_after, cast.refuses
+        await trio.lowlevel.checkpoint()
+        return person
 
     async def bot_does(self, deed: str, *, within: float = 10.0) -> None:
         await self._world.bot.does(deed, within=within)
@@ -51,6 +52,9 @@ class VirtualStage:
         error = await self._world.bot.fails(within=within)
         if type(error).__name__ != name:
             raise self._world.pbx.wrong(f"a plugin raised {type(error).__name__}, expected {name}")
+
+    def untold_failures(self, told: str = "") -> str:
+        return self._world.bot.untold_failures(told)
 
     async def connection_lost(self, seconds: float) -> None:
         await self._world.pbx.loses_connection(seconds)
@@ -61,11 +65,15 @@ def run_virtual(scenario: Scenario) -> Outcome:
     player = Player(scenario, "virtual")
     error: BaseException | None = None
     with tempfile.TemporaryDirectory(prefix="vodiabot-") as state:
-        prepared = prepare(author_of(scenario, Path(state)))
-        prepared = replace(prepared, plugins=into_plugins(scenario.faults, prepared.plugins))
-        world = World(prepared, start=moment(scenario.start or BEGINNING), seed=scenario.seed)
+        prepared = of_the_bot(prepare(author_of(scenario, Path(state))), scenario)
+        came: set[int] = set()
         try:
-            in_virtual_time(partial(world.run, partial(_play, player, world)))
+            plugins = into_plugins(scenario.file, scenario.faults, prepared.plugins, came)
+            start = moment(scenario.start or BEGINNING)
+            world = World(replace(prepared, plugins=plugins), start=start, seed=scenario.seed)
+            in_virtual_time(partial(world.run, partial(_play, player, world, came)))
+        except ConfigError:
+            raise
         except Exception as exc:  # noqa: BLE001 - raised by `ended`, if it is nothing to be told
             error = exc
         finally:
@@ -73,17 +81,30 @@ def run_virtual(scenario: Scenario) -> Outcome:
     return player.ended(error)
 
 
-async def _play(player: Player, world: World) -> None:
+async def _play(player: Player, world: World, came: set[int]) -> None:
     error: Exception | None = None
+    faults = player.scenario.faults
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(let_go_wrong, player.scenario.faults, world)
+        nursery.start_soon(let_go_wrong, faults, world, came)
         try:
             await player.play(VirtualStage(world))
         except Exception as exc:  # noqa: BLE001 - raised below, as it is: not as one of a group
             error = exc
         nursery.cancel_scope.cancel()
+    player.outcome.notes += never_came(faults, world, came)
     if error is not None:
         raise error
+
+
+def of_the_bot(prepared: Prepared, scenario: Scenario) -> Prepared:
+    """As against a real PBX: the first extension is the bot's, one that plays somebody of the cast is not."""
+    parts = {name for cast in scenario.cast.values() for name in (cast.number, cast.extension)}
+    first, *others = prepared.config.extensions
+    gone = {extension.user for extension in others} & parts - {first.user}
+    kept = tuple(extension for extension in prepared.config.extensions if extension.user not in gone)
+    known = tuple(extension for extension in prepared.sim.extensions if extension.user not in gone)
+    config = msgspec.structs.replace(prepared.config, extensions=kept)
+    return replace(prepared, config=config, sim=replace(prepared.sim, extensions=known))
 
 
 def author_of(scenario: Scenario, state: Path) -> Author:

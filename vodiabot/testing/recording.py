@@ -1,0 +1,85 @@
+"""A recording in virtual time: it ends when a real one would, and leaves a file of its length without sound."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from ..errors import SourceError
+from ..ports import Recording
+
+RATE = 8000
+"""Hz of the silent files that virtual recordings leave."""
+
+Wait = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Stops:
+    """What ends it."""
+
+    gone: Wait
+    """Returns when the leg is closed."""
+    max_seconds: float | None
+    silence: Wait | None
+    """Returns when the other side has said nothing for long enough."""
+    stop_on: str
+    """Digits."""
+
+
+async def record(path: Path, stops: Stops, listeners: set[trio.MemorySendChannel[str]], *, channels: int) -> Recording:
+    """`listeners`: whoever is told each digit. Raises SourceError if the file can't be written."""
+    began = trio.current_time()
+    put, take = trio.open_memory_channel[str](100)
+    listeners.add(put)
+    try:
+        stopped_by = await _first(stops, take)
+    finally:
+        listeners.discard(put)
+        duration = trio.current_time() - began
+        _write_silence(path, duration, channels=channels)
+    return Recording(path=path, duration=duration, stopped_by=stopped_by)
+
+
+async def _first(stops: Stops, digits: trio.MemoryReceiveChannel[str]) -> str:
+    """Why it ends."""
+    why = "ended"
+
+    async def pressed() -> None:
+        async for digit in digits:
+            if digit in stops.stop_on:
+                return
+        await trio.sleep_forever()
+
+    waits: dict[str, Wait] = {"ended": stops.gone, "digit": pressed}
+    if stops.max_seconds is not None:
+        waits["max_seconds"] = partial(trio.sleep, stops.max_seconds)
+    if stops.silence is not None:
+        waits["silence"] = stops.silence
+    async with trio.open_nursery() as nursery:
+
+        async def stop_after(name: str, wait: Wait) -> None:
+            nonlocal why
+            await wait()
+            why = name
+            nursery.cancel_scope.cancel()
+
+        for name, wait in waits.items():
+            nursery.start_soon(stop_after, name, wait)
+    return why
+
+
+def _write_silence(path: Path, duration: float, *, channels: int) -> None:
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(RATE)
+            file.writeframes(bytes(2 * channels * round(duration * RATE)))
+    except OSError as exc:
+        raise SourceError(f"{path}: {exc}") from exc
