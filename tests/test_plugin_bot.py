@@ -148,8 +148,8 @@ def test_what_the_engine_has_is_passed_on_or_own_or_withheld() -> None:
     public_names = {name for name in dir(Bot) if not name.startswith("_")}
     withheld = {name for name in public_names if type(vars(PluginBot).get(name)).__name__ == "_Withheld"}
     assert withheld == {
-        "dial_by_hand", "drain", "draining", "heard", "line_changed", "publish_call", "publish_frame", "route", "run",
-            "status",
+        "dial_by_hand", "drain", "draining", "heard", "line_changed", "line_failed", "publish_call", "publish_frame",
+            "route", "run", "status",
     }  # fmt: skip
     assert set(PASSED_ON) <= public_names | {"domain", "console_url", "wall"}
     assert public_names - withheld - set(PASSED_ON) - own <= {"http", "log", "name", "store"}

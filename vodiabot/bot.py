@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -13,12 +12,25 @@ import structlog
 import trio
 
 from . import events as ev
-from .calls import Call, CallControl, Conference, DialGuard, DomainCall, ParkedCall, Parking, Permits, Phone, Route
+from .calls import (
+    Call,
+    CallControl,
+    Conference,
+    DialGuard,
+    DomainCall,
+    ParkedCall,
+    Parking,
+    PbxClock,
+    Permits,
+    Phone,
+    Route,
+)
 from .config.model import Config
 from .dialect_memory import DialectMemory
 from .domain import Domain
 from .errors import ConnectionLost, NotAllowed
 from .events import Event
+from .hearing import Hearing, SteadyClock
 from .http_routes import Routes
 from .line import Line, MakeSession
 from .metrics import CountedMedia, Metrics
@@ -106,13 +118,10 @@ class Bot(OwnThings):
         self.speech = speech or speech_of(config.speech, config.bot.state_dir)
         self._open_media = media
         self._make_session = make_session
-        self._leader: Line | None = None
         self._readers = Readers()
         self._nursery: trio.Nursery | None = None
         self._leave = trio.Event()
         self._leave_now = trio.Event()
-        self._domain_news = trio.Event()
-        self._domain_due = math.inf
 
     # --- the life of the bot -----------------------------------------------------------------------------------------
 
@@ -124,12 +133,15 @@ class Bot(OwnThings):
         async with aclosing(self.plugin_bots), self._open_media() as media, trio.open_nursery() as nursery:
             self.began = self.config_loaded = self.wall()
             self.media = media = CountedMedia(media, self.metrics.calls)
+            now = SteadyClock(self.wall)
+            self.pbx_clock = PbxClock(now)
+            self._hearing = Hearing(self.domain, self.wall, now, lambda: self.lines, self._publish)
             self.lines = [Line(self, e, media, self._make_session) for e in self.config.extensions]
             await self.servers.start(nursery)
             if self._watch:
                 await nursery.start(self.watchdog.run)
             await nursery.start(self.host.run)
-            nursery.start_soon(self._domain_clock)
+            nursery.start_soon(self._hearing.run)
             await self.host.call_and_wait("bot_started")
             async with trio.open_nursery() as lines:
                 self._nursery = nursery
@@ -157,17 +169,6 @@ class Bot(OwnThings):
     def status(self) -> dict[str, Any]:
         """What `vodiabot status` shows, as plain data: `snapshot` without the domain, and how well all does."""
         return status_of(self)
-
-    async def _domain_clock(self) -> None:
-        """The domain is pure: it says until when it wants to be asked again."""
-        while True:
-            self._domain_news = trio.Event()
-            self._domain_due = _until(self.domain.deadline)
-            with trio.move_on_after(max(0.0, self._domain_due - self.wall())):
-                await self._domain_news.wait()
-                continue
-            for event in self.domain.tick(self.wall()):
-                self._publish(event)
 
     async def _run_line(self, line: Line, *, task_status: trio.TaskStatus[None]) -> None:
         """The session outlives the switchboard even when all is cancelled, so that the last bye finds a socket."""
@@ -334,25 +335,22 @@ class Bot(OwnThings):
             self._publish(ev.FrameReceived(at=self.wall(), extension=extension, text=text))
 
     def heard(self, line: Line, message: m.Message) -> None:
-        """The domain listens to one session only, so that nothing is told twice; chat comes to each."""
-        if self._leader is None:
-            self._leader = line
+        """A frame of the PBX."""
+        if isinstance(message, m.CallState | m.DomainState):  # before others ask whose calls these are
+            self.pbx_clock.hear(message.calls or (), fresh=line.up)
         self.control.heard(line, message)
-        if line is self._leader or isinstance(message, m.Chat):
-            for event in self.domain.apply(message, self.wall()):
-                self._publish(event)
-            if _until(self.domain.deadline) < self._domain_due:  # to wake up for each frame would cost more than that
-                self._domain_news.set()
+        self._hearing.heard(line, message)
 
     def line_changed(self, line: Line, event: ev.SessionUp | ev.SessionDown) -> None:
-        """A session went up or down. When the domain's leader goes, another that is up leads, or else the first to
-        speak; what the PBX then tells is compared with the state held."""
-        if isinstance(event, ev.SessionDown) and self._leader is line:
-            self._leader = next((candidate for candidate in self.lines if candidate.up), None)
-            self.domain.reconnected(self.wall())
+        """A session went up or down."""
         if isinstance(event, ev.SessionDown):
+            self.line_failed(line)
             self.control.lost(line)
         self._publish(event)
+
+    def line_failed(self, line: Line) -> None:
+        """A session is not up, and has just tried to be."""
+        self._hearing.lost(line)
 
     def _publish(self, event: Event, **objects: Any) -> None:
         if isinstance(event, ev.DomainCallChanged | ev.DomainCallEnded):
@@ -373,10 +371,6 @@ class Bot(OwnThings):
         if self.parking.has_left(entry, [line.user for line in self.lines]):
             return False
         return any(line.switchboard.owns(entry) for line in self.lines)
-
-
-def _until(deadline: float | None) -> float:
-    return math.inf if deadline is None else deadline
 
 
 async def _first(work: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:

@@ -58,7 +58,7 @@ class Line:
             on_frame=self._on_frame,
             on_up=self._on_up,
             on_down=self._on_down,
-            on_trouble=self._change,
+            on_trouble=self._on_trouble,
         )
         self.settings = Settings(
             extension=extension.user,
@@ -68,6 +68,7 @@ class Line:
             unrouted=bot.config.bot.unrouted,
             wrap_up=bot.config.limits.wrap_up,
             permits=bot.permits,
+            pbx_clock=bot.pbx_clock,
         )
         self.switchboard = Switchboard(
             self.settings,
@@ -133,6 +134,10 @@ class Line:
         self._change()
         self.switchboard.socket_back()
         self._bot.line_changed(self, ev.SessionUp(at=self._bot.wall(), extension=self.user, reason=reason))
+
+    def _on_trouble(self) -> None:
+        self._change()
+        self._bot.line_failed(self)
 
     def _on_down(self, reason: str) -> None:
         self.up = False

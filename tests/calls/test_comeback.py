@@ -112,6 +112,60 @@ async def test_a_refusal_that_found_no_socket(autojump_clock: MockClock) -> None
         assert [one.call_id for one in bench.port.of(c.RefuseCall)] == ["in-1"]
 
 
+async def test_what_is_owed_of_an_earlier_try_does_not_end_the_call_that_rings_anew(autojump_clock: MockClock) -> None:
+    async def wait(call: Call) -> None:
+        await call.wait_ended()
+
+    async with running(max_calls=1) as bench:
+        bench.on_call(wait)
+        bench.invite("first")
+        bench.port.alive = False
+        bench.invite("second")
+        await trio.sleep(1)
+        gone(bench)
+        await trio.sleep(1)
+        bench.invite("second")  # the PBX rings us as soon as we are registered
+        back(bench)
+        await trio.sleep(1)
+        assert [call.id for call in bench.switchboard.calls] == ["second"]
+        assert not bench.port.of(c.RefuseCall)
+
+
+async def test_a_caller_whose_transfer_met_with_a_lost_connection_comes_to_the_fallback(
+    autojump_clock: MockClock,
+) -> None:
+    """He is still there, and so is his audio; only that there was nobody who could be told."""
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        gone(bench)
+        await call.transfer("600")
+
+    async with running() as bench:
+        bench.on_call(handler, fallback="500")
+        await bench.connect(bench.invite())
+        await trio.sleep(5)
+        assert [call.state for call in bench.switchboard.calls] == ["up"]
+        back(bench)
+        assert (await bench.port.wait_for(c.BlindTransfer)).to == "500"
+        bench.switchboard.deliver(m.Bye(call_id="in-1"))
+        await trio.sleep(1)
+        assert [e.reason for e in bench.ended()] == ["transferred"]
+
+
+async def test_no_caller_waits_for_ever_for_a_connection(autojump_clock: MockClock) -> None:
+    async def handler(call: Call) -> None:
+        await call.answer()
+        gone(bench)
+        raise RuntimeError("a mistake")
+
+    async with running() as bench:
+        bench.on_call(handler, fallback="500")
+        await bench.connect(bench.invite())
+        await trio.sleep(30)
+        assert [e.reason for e in bench.ended()] == ["hangup"]
+
+
 async def test_a_socket_that_took_nothing_for_a_while(autojump_clock: MockClock) -> None:
     """It never died, so nothing tells that it takes something again."""
     slow = trio.Event()

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
+
 from vodiabot.calls.matching import Matcher
+from vodiabot.calls.pbx_clock import REMEMBERED, SAMPLES, PbxClock
 from vodiabot.protocol.messages import CallEntry
 
 
@@ -11,7 +14,7 @@ class View:
     call_ids: frozenset[str]
     local: str = "45"
     remote_number: str = "500"
-    started: float = 1000.0
+    began: float = 1000.0
 
 
 def one(entry: CallEntry, legs: list[View], matcher: Matcher[View] | None = None) -> View | None:
@@ -46,7 +49,7 @@ def entry_of(id_: str, *, connected: bool = True, start: float = 1000.0) -> Call
 
 
 def test_if_two_fit_neither_does_but_the_call_is_ours() -> None:
-    legs = [View(frozenset({"a"})), View(frozenset({"b"}), started=1001.0)]
+    legs = [View(frozenset({"a"})), View(frozenset({"b"}), began=1001.0)]
     matcher: Matcher[View] = Matcher()
     assert matcher.match([entry_of("x")], legs) == []
     assert matcher.owns(entry_of("x"), legs)
@@ -114,3 +117,40 @@ def test_numbers_of_the_country_are_the_same_in_any_form() -> None:
     entry = CallEntry(id="x", from_number="0711123456", to_number="45", start=1000.0)
     assert one(entry, [leg], Matcher("DE")) is leg
     assert one(entry, [leg]) is None
+
+
+def clock(now: list[float]) -> PbxClock:
+    return PbxClock(lambda: now[0])
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -8.0, 0.0, 30.0, 86400.0])
+def test_the_clocks_need_not_agree(ahead: float) -> None:
+    now = [1000.0]
+    pbx, leg = clock(now), View(frozenset({"a"}))
+    old, mine = entry_of("old", start=400.0 + ahead), entry_of("mine", start=1000.0 + ahead)
+    pbx.hear([old], fresh=False)
+    now[0] = 1000.4
+    pbx.hear([old, mine], fresh=True)
+    matcher = Matcher[View]("", pbx)
+    assert matcher.owns(mine, [leg])
+    assert matcher.match([old, mine], [leg]) == [(mine, leg)]
+
+
+def test_a_list_that_is_late_does_not_mislead_and_a_clock_that_is_set_is_followed() -> None:
+    now = [1000.0]
+    pbx = clock(now)
+    pbx.hear([entry_of("prompt", start=1020.0), entry_of("late", start=900.0)], fresh=True)
+    assert pbx.agrees(1020.0, 1000.0)
+    assert not pbx.agrees(900.0, 1000.0)
+    pbx.hear([entry_of("no time of day", start=9e12), CallEntry(id="without")], fresh=True)
+    assert pbx.agrees(1020.0, 1000.0)
+    for number in range(SAMPLES):
+        pbx.hear([entry_of(f"set back {number}", start=400.0)], fresh=True)
+    assert pbx.agrees(400.0, 1000.0)
+    assert pbx.agrees(1000.0, 1000.0), "that they agree is never ruled out"
+
+
+def test_the_clock_remembers_a_bounded_number_of_calls() -> None:
+    pbx = clock([1000.0])
+    pbx.hear((entry_of(str(number)) for number in range(REMEMBERED + 5)), fresh=False)
+    assert len(pbx._seen) == REMEMBERED

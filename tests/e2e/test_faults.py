@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -220,3 +221,15 @@ async def _talk_into(bot: Bot, wire: BadWire) -> None:
     async with bot.dial("600") as call:
         await call.wait_ended()
     assert call.reason == "shutdown"
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 20.0])
+async def test_a_pbx_whose_clock_is_not_ours(ahead: float, tmp_path: Path) -> None:
+    """Only the list of calls says that a modern PBX's callee has picked up, and there it is told by number and time."""
+    log: Log = []
+    async with simulator() as sim:
+        bot = a_bot(sim.url, tmp_path, log=log)
+        bot.wall = lambda: time.time() - ahead
+        async with running(bot), bot.dial("600", timeout=5) as call:
+            assert call.state == "up"
+            assert not bot.domain.calls, "it is nobody else's"

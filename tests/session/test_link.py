@@ -111,7 +111,10 @@ async def test_an_extension_that_does_not_register_is_up_when_connected(autojump
         assert "sip-register" not in pbx.actions()
 
 
-@pytest.mark.parametrize(("expires", "every"), [(60, 30), (20, 10), (3600, 1800), (1, 2), (None, 30), ("120", 60)])
+@pytest.mark.parametrize(
+    ("expires", "every"),
+    [(60, 30), (20, 10), (3600, 300), (1e30, 300), (1, 2), (None, 30), (-1, 30), ("soon", 30), ("120", 60)],
+)
 async def test_the_registration_is_refreshed_at_half_of_expires(
     expires: Any, every: float, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -182,6 +185,31 @@ async def test_a_silently_dead_socket_is_noticed_within_45_seconds(
         pbx.silent = False
         await trio.sleep(15)
         assert bot.ups_and_downs == ["up", "down", "up"]
+
+
+@pytest.mark.parametrize("lives", [True, False])
+async def test_a_bot_that_was_stopped_reads_first_what_came_meanwhile(
+    lives: bool, mock_clock: trio.testing.MockClock
+) -> None:
+    pbx = GoodPbx() if lives else HalfOpenPbx()
+    bot = Watched(pbx)
+    with trio.fail_after(1000):
+        async with bot.running():
+            await _passes(mock_clock, 5)
+            assert bot.ups_and_downs == ["up"]
+            if isinstance(pbx, HalfOpenPbx):
+                pbx.silent = True
+            mock_clock.jump(90)
+            await _passes(mock_clock, 20)
+            assert ("down" in bot.ups_and_downs) is not lives
+
+
+async def _passes(clock: trio.testing.MockClock, seconds: int) -> None:
+    """In small steps, as time does for a process that runs."""
+    for _ in range(seconds * 10):
+        await trio.testing.wait_all_tasks_blocked()
+        clock.jump(0.1)
+    await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_a_pbx_that_only_pongs_is_alive(autojump_clock: trio.testing.MockClock) -> None:

@@ -121,9 +121,26 @@ async def test_token_without_an_administrator() -> None:
 )
 @pytest.mark.parametrize("way", ["password", "md5", "token", "url"])
 async def test_refused(answer: Answer, way: str) -> None:
-    with pytest.raises(LoginRefused, match="password right") as caught:
+    advice = {404: "url right", 429: "too many"}.get(answer.status, "password right")
+    with pytest.raises(LoginRefused, match=advice) as caught:
         await answered(answer, login=way, admin=admin_config())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://pbx.example.com/rest/system/session?x=1", " a redirect to https://pbx.example.com: should that"),
+        ("https://us:er@pbx.example.com:8443/", " a redirect to https://pbx.example.com:8443: should that"),
+        ("/login", ""),
+    ],
+)
+async def test_a_redirect_is_not_followed_but_told(location: str, told: str) -> None:
+    with pytest.raises(ConnectionLost) as caught:
+        await answered(Answer(status=301, headers={"Location": location}))
+    assert "HTTP 301" in str(caught.value)
+    assert told in str(caught.value)
+    assert ("redirect" in str(caught.value)) is bool(told)
 
 
 async def test_false_beside_a_cookie_is_refused_all_the_same() -> None:

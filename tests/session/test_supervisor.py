@@ -146,6 +146,23 @@ async def test_a_password_that_is_changed_while_the_bot_is_up(autojump_clock: tr
     assert len([line for line in logs if line["log_level"] == "error"]) == 1
 
 
+async def test_a_pbx_that_refuses_everybody_while_it_starts_anew(autojump_clock: trio.testing.MockClock) -> None:
+    pbx = DistrustfulPbx()
+    pbx.distrusts = False
+    async with Watched(pbx).running() as bot:
+        await trio.sleep(60)
+        pbx.distrusts = True
+        pbx.sockets[-1].cut()
+        await trio.sleep(1.5)
+        pbx.distrusts = False
+        await trio.sleep(4)
+        assert bot.ups_and_downs == ["up", "down", "up"]
+        tries, pbx.distrusts = len(pbx.connects), True
+        pbx.sockets[-1].cut()
+        await trio.sleep(300)
+        assert len(pbx.connects) - tries <= 3 + 10, "a changed password is not tried until the account is locked"
+
+
 async def test_a_configuration_that_cannot_work_is_tried_slowly(autojump_clock: trio.testing.MockClock) -> None:
     pbx = GoodPbx()
 

@@ -16,6 +16,7 @@ from .handler import Handler
 from .limits import DialGuard
 from .numbers import format_number
 from .park import ParkedCall, Parking
+from .pbx_clock import PbxClock
 from .permits import Permits
 from .phone import Phone
 from .prompts import Text
@@ -37,6 +38,7 @@ __all__ = [
     "ParkedCall",
     "Parking",
     "Party",
+    "PbxClock",
     "Permits",
     "Phone",
     "Route",

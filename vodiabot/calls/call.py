@@ -100,9 +100,7 @@ class Call:
     @property
     def duration(self) -> float:
         """Seconds from the answer to the end; 0.0 if it was never answered or has not ended."""
-        if self._leg.answered is None or self._leg.ended is None:
-            return 0.0
-        return max(0.0, self._leg.ended - self._leg.answered)
+        return self._leg.talked
 
     @property
     def reason(self) -> str:

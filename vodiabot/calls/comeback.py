@@ -63,6 +63,10 @@ class Comeback:
         placed = leg.dialog.direction == "outgoing"
         self._farewells.lives(leg.dialog.call_id, placed_by_us=placed, before=leg.dialog.aliases)
 
+    def offered(self, call_id: str) -> None:
+        """The PBX rings us with it, perhaps anew: what it had to hear of an earlier try would end this one."""
+        self._farewells.forgive(call_id)
+
     def over(self, leg: Leg) -> None:
         """What the PBX has to hear of its end is on its way."""
         self._farewells.over(leg.dialog.aliases)

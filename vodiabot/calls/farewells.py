@@ -63,6 +63,11 @@ class Farewells:
         self._keep()
         return True
 
+    def forgive(self, call_id: str) -> None:
+        """What is owed of this call is not to be said any more."""
+        if self._owed.pop(call_id, None):
+            self._keep()
+
     def take(self) -> HangUp | RefuseCall | None:
         """The oldest that is owed; whoever takes it says `said` or `owe` in the end."""
         return self._owed.pop(next(iter(self._owed))) if self._owed else None

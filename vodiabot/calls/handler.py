@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Handler = Callable[..., Awaitable[None]]
 """A plugin's `answer_call`, bound to its plugin; called with `call=`."""
 
+COMEBACK = 15.0
+"""Seconds for which a caller waits in silence for the connection by which he can be sent to the fallback."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -101,6 +104,8 @@ async def _end(leg: Leg, call: Call, fallback: str, *, failed: bool) -> None:
             await leg.ask(steps.WantReject(code=480))
             return
         if fallback:
+            with trio.move_on_after(COMEBACK), leg.until_end():  # what has failed may be the connection
+                await leg.reached.wait()
             await leg.ask(steps.WantTransfer(to=dialable(fallback)))
             return
     except (CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed) as exc:

@@ -42,6 +42,7 @@ from .queue import (
     error_of,
     refuse,
 )
+from .reached import Reached
 from .remote import ListedSide
 
 QUEUE = 1000
@@ -96,6 +97,9 @@ class Leg:
         self.started = wall()
         self.answered: float | None = None
         self.ended: float | None = None
+        self.talked = 0.0
+        """Seconds from the answer to the end, whatever the machine's clock was set to meanwhile."""
+        self._up_at = 0.0
         self.end: steps.LegEnded | None = None
         self.ended_event = trio.Event()
         self.answered_or_ended = trio.Event()
@@ -110,7 +114,7 @@ class Leg:
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
-        self._one_way, self.holding = OneWay(), Holding()
+        self._one_way, self.holding, self.reached = OneWay(), Holding(), Reached()
         self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
@@ -257,6 +261,7 @@ class Leg:
     def _act(self, feed: Callable[[float], list[steps.Step]]) -> None:
         for step in feed(trio.current_time()):
             self._carry_out(step)
+        self.reached.tell(self.dialog.socket_up)
         self._judge_silence()
 
     def _listed(self, entry: CallEntry, *, left: bool) -> None:
@@ -301,10 +306,11 @@ class Leg:
     def _happened(self, fact: steps.Fact) -> None:
         match fact:
             case steps.LegAnswered():
-                self.answered = self._wall()
+                self.answered, self._up_at = self._wall(), trio.current_time()
                 self.answered_or_ended.set()
             case steps.LegEnded():
                 self.ended, self.end = self._wall(), fact
+                self.talked = 0.0 if self.answered is None else trio.current_time() - self._up_at
                 self._over()
         self._on_fact(self, fact)
 

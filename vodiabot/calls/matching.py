@@ -8,10 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from ..protocol.messages import CallEntry
 from .numbers import same_number
-
-START_TOLERANCE = 5.0
-"""Seconds by which the PBX's start time of a call and ours may differ: two clocks, and whole seconds on one side."""
-
+from .pbx_clock import PbxClock
 
 CODE = "*"
 """What a number begins with that is a code for the PBX. Who dials one is connected with somebody else, of whom the
@@ -28,7 +25,8 @@ class LegView(Protocol):
     @property
     def remote_number(self) -> str: ...
     @property
-    def started(self) -> float: ...
+    def began(self) -> float:
+        """By `PbxClock.now`."""
 
 
 L = TypeVar("L", bound=LegView)
@@ -37,9 +35,10 @@ L = TypeVar("L", bound=LegView)
 class Matcher(Generic[L]):
     """Remembers which entry is whose, so that a later call between the same two parties is told from an earlier one."""
 
-    def __init__(self, country: str = "") -> None:
-        """`country`: by which numbers are read."""
+    def __init__(self, country: str = "", clock: PbxClock | None = None) -> None:
+        """`country`: by which numbers are read. `clock`: None where the PBX's goes as ours."""
         self._country = country
+        self._clock = clock or PbxClock()
         self._known: dict[str, L] = {}
         self._left: dict[str, L] = {}
         """What was known, of entries that have become ones of others since; until `left` has told it."""
@@ -92,12 +91,15 @@ class Matcher(Generic[L]):
         return leg
 
     def _fits(self, entry: CallEntry, leg: LegView) -> bool:
-        return _began_with(entry, leg) and _is_between(entry, leg, self._country)
+        return self._began_with(entry, leg) and _is_between(entry, leg, self._country)
 
     def _fits_a_code(self, entry: CallEntry, leg: LegView) -> bool:
         """A call of ours to a code, which has become one to whom that reached."""
         ours = same_number(entry.from_number or entry.from_, leg.local)
-        return leg.remote_number.startswith(CODE) and ours and _began_with(entry, leg)
+        return leg.remote_number.startswith(CODE) and ours and self._began_with(entry, leg)
+
+    def _began_with(self, entry: CallEntry, leg: LegView) -> bool:
+        return entry.start is not None and self._clock.agrees(entry.start, leg.began)
 
     def _by_numbers(
         self, entries: list[CallEntry], legs: list[L], fits: Callable[[CallEntry, LegView], bool]
@@ -128,10 +130,6 @@ def _is_among_others(entry: CallEntry, leg: LegView) -> bool:
 
 def _is_connected(entry: CallEntry) -> bool:
     return entry.connect is not None or entry.state == "connected"
-
-
-def _began_with(entry: CallEntry, leg: LegView) -> bool:
-    return entry.start is not None and abs(entry.start - leg.started) <= START_TOLERANCE
 
 
 def _is_between(entry: CallEntry, leg: LegView, country: str) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from .. import events
 from .call import Call
 from .handler import Handler
+from .pbx_clock import PbxClock
 from .permits import Permits
 
 
@@ -41,3 +42,5 @@ class Settings(msgspec.Struct, kw_only=True):
     ring_timeout: float | None = None
     permits: Permits = msgspec.field(default_factory=Permits)
     """What plugins may do."""
+    pbx_clock: PbxClock = msgspec.field(default_factory=PbxClock)
+    """By which the PBX tells when a call began."""

@@ -69,7 +69,7 @@ class Switchboard:
         self._views: dict[Leg, LegAndCall] = {}
         self._nursery: trio.Nursery | None = None
         self._comeback = Comeback(commands, Farewells() if farewells is None else farewells)
-        self._matcher: Matcher[LegAndCall] = Matcher(settings.country)
+        self._matcher: Matcher[LegAndCall] = Matcher(settings.country, settings.pbx_clock)
         self._draining = False
         self._handlers = Handlers()
         self.desk = Desk(self._allow, self._place, media.conference, parking or Parking())
@@ -164,6 +164,7 @@ class Switchboard:
             return
         if self._nursery is None:
             return
+        self._comeback.offered(invite.call_id)
         if self._draining or len(self.calls) >= self._settings.max_calls:
             self._refuse(invite, 486, "draining" if self._draining else "max_calls are up")
             return
@@ -274,7 +275,7 @@ class Switchboard:
             desk=self.desk,
         )
         self._legs[dialog.call_id] = leg
-        self._views[leg] = LegAndCall(leg, call)
+        self._views[leg] = LegAndCall(leg, call, self._settings.pbx_clock.now())
         self._nursery.start_soon(self._live, leg)
         return leg, call
 

@@ -13,9 +13,10 @@ from .leg import Leg
 class LegAndCall:
     """What matching sees of a leg."""
 
-    def __init__(self, leg: Leg, call: Call) -> None:
+    def __init__(self, leg: Leg, call: Call, began: float) -> None:
         self.leg = leg
         self.call = call
+        self.began = began
 
     @property
     def call_ids(self) -> frozenset[str]:
@@ -28,10 +29,6 @@ class LegAndCall:
     @property
     def remote_number(self) -> str:
         return self.call.remote.number
-
-    @property
-    def started(self) -> float:
-        return self.leg.started
 
     @property
     def may_be_listed(self) -> bool:

@@ -17,6 +17,10 @@ from .timers import SessionTimers
 OUTBOX = 1000
 """Commands that may wait for the socket; then the sender waits."""
 
+LATE = 1.0
+"""Seconds by which who wakes up has overslept: the process was stopped, or blocked, and what came meanwhile is still to
+be read. A socket that lives is not given up for that."""
+
 CallList = Literal["own-calls", "domain-calls", "orbit-calls"]
 
 SUBSCRIPTIONS: tuple[CallList, ...] = ("own-calls", "domain-calls", "orbit-calls")
@@ -176,6 +180,8 @@ class Link:
         until = self._last_heard + self._timers.dead
         while until > trio.current_time():
             await trio.sleep_until(until)
+            if trio.current_time() - until > LATE:
+                await trio.sleep(self._timers.answer)
             until = self._last_heard + self._timers.dead
         raise ConnectionLost(f"nothing was heard of the PBX for {self._timers.dead:g} s")
 
@@ -189,7 +195,7 @@ class Link:
         expires = await self._register_once()
         self._on_up("registered")
         while True:
-            with trio.move_on_after(max(self._timers.shortest_refresh, expires / 2)):
+            with trio.move_on_after(self._timers.refresh(expires)):
                 await self._ended_unasked.wait()  # then at once; if that is refused, too, we are down
             expires = await self._register_once()
 

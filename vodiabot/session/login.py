@@ -18,6 +18,15 @@ from ..errors import ConnectionLost, LoginRefused, UsageError
 from .addresses import login_url, tls_context
 from .quiet import HTTP, unheard
 
+PASSWORD = "is the password right?"
+
+ADVICE = {
+    404: "is [pbx] url right? There is no login at that address",
+    405: 'is [pbx] login right? Older PBXs want "md5"',
+    429: "it has had too many logins; it is tried again in a while",
+}
+"""What else a status says than that the password is wrong."""
+
 Hide = Callable[[str], None]
 """Told every secret before it travels, so that no log shows it."""
 
@@ -107,9 +116,10 @@ class _Requests:
     async def _request(self, method: str, body: dict[str, str], auth: tuple[str, str] | None) -> httpx.Response:
         answer = await self._answer(method, body, auth)
         if 400 <= answer.status_code < 500:
-            raise self._refused(f"HTTP {answer.status_code}", by_admin=auth is not None)
+            how = f"HTTP {answer.status_code}"
+            raise self._refused(how, by_admin=auth is not None, advice=ADVICE.get(answer.status_code, PASSWORD))
         if not answer.is_success:
-            raise ConnectionLost(f"{self._url} answered HTTP {answer.status_code}")
+            raise ConnectionLost(f"{self._url} answered HTTP {answer.status_code}{_to_where(answer)}")
         if answer.text.strip() == "false":
             raise self._refused("it answered false", by_admin=auth is not None)
         return answer
@@ -125,9 +135,9 @@ class _Requests:
         except (httpx.InvalidURL, UnicodeError) as exc:  # a host name that can't be one
             raise UsageError(f"{self._url} is not an address: {exc}") from exc
 
-    def _refused(self, how: str, *, by_admin: bool) -> LoginRefused:
+    def _refused(self, how: str, *, by_admin: bool, advice: str = PASSWORD) -> LoginRefused:
         who = "the administrator" if by_admin else f"extension {self._user}"
-        return LoginRefused(f"the PBX refused the login of {who} ({how}): is the password right?")
+        return LoginRefused(f"the PBX refused the login of {who} ({how}): {advice}")
 
     def _quoted(self, answer: httpx.Response) -> str:
         try:
@@ -137,6 +147,14 @@ class _Requests:
         if not isinstance(value, str) or not value:
             raise ConnectionLost(f"{self._url} did not answer a login as a PBX does")
         return value
+
+
+def _to_where(answer: httpx.Response) -> str:
+    """Of a redirect, which is not followed: a password goes where the configuration says, and nowhere else."""
+    if not answer.has_redirect_location:
+        return ""
+    goal = httpx.URL(answer.headers["location"])  # httpx has read it before: one that is none is a ProtocolError
+    return f", a redirect to {goal.scheme}://{goal.netloc.decode()}: should that be [pbx] url?" if goal.host else ""
 
 
 def _plain(exc: BaseException) -> str:

@@ -19,6 +19,9 @@ from .timers import Backoff, SessionTimers
 
 USER_AGENT = "vodiabot"
 
+QUICK_TRIES = 2
+"""After a refused login that worked before: too few to lock an account."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -68,6 +71,7 @@ class Session:
         self._complaints = Complaints()
         self._link: Link | None = None
         self._up_since = 0.0
+        self._quick_tries = 0
         self._log = log.bind(extension=extension.user)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -99,7 +103,7 @@ class Session:
             await self._connected()
         except (LoginRefused, UsageError) as exc:
             self._failed(exc)
-            return self._timers.refused
+            return self._after_refusal()
         except ConnectionLost as exc:
             return self._lost(exc, began)
         except Exception as exc:
@@ -107,6 +111,14 @@ class Session:
             log.exception("the connection ended by an internal error", extension=self.extension)
             return self._lost(ConnectionLost(f"internal error ({type(exc).__name__})"), began)
         raise AssertionError("a connection ends by an exception")
+
+    def _after_refusal(self) -> float:
+        """Seconds to wait. Who was let in before is mostly let in again as soon as a PBX that starts anew knows its
+        users, or the session that it has forgotten in the middle of the login."""
+        if self._quick_tries == 0:
+            return self._timers.refused
+        self._quick_tries -= 1
+        return self._backoff.next()
 
     def _lost(self, exc: ConnectionLost, began: float) -> float:
         """Seconds to wait: the backoff, but a try that took long itself is counted in, so that no two tries begin
@@ -149,7 +161,7 @@ class Session:
 
     def _came_up(self, reason: str) -> None:
         self.up, self.trouble = True, None
-        self._up_since = trio.current_time()
+        self._up_since, self._quick_tries = trio.current_time(), QUICK_TRIES
         self._log.info("the session is up", reason=reason, pbx=self.server_header)
         self._tell(self._on_up, reason)
 

@@ -22,6 +22,8 @@ class SessionTimers(msgspec.Struct, frozen=True, kw_only=True):
     """Of a registration, where the PBX does not tell."""
     shortest_refresh: float = 2.0
     """A registration is refreshed at half of `expires`, but not more often."""
+    longest_refresh: float = 300.0
+    """A registration that a PBX gives for a day may be forgotten after a minute, without a word."""
     first_retry: float = 0.5
     """The first try after a loss comes within twice this."""
     longest_retry: float = 30.0
@@ -30,6 +32,10 @@ class SessionTimers(msgspec.Struct, frozen=True, kw_only=True):
     """A connection that was up for so long makes the next loss a first one."""
     refused: float = 30.0
     """After a refused password, which only a person can mend; seldom enough not to lock the account."""
+
+    def refresh(self, expires: float) -> float:
+        """Seconds after which a registration for `expires` seconds is refreshed."""
+        return min(self.longest_refresh, max(self.shortest_refresh, expires / 2))
 
 
 class Backoff:
