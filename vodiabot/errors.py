@@ -171,6 +171,10 @@ class NotRunning(VodiabotError):
     """There is no running bot to ask (with this `state_dir`)."""
 
 
+class AlreadyRunning(VodiabotError):
+    """Another bot runs with this `state_dir`: wait until it has left, or give this one a `state_dir` of its own."""
+
+
 # --- plugins ---------------------------------------------------------------------------------------------------------
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prometheus_client.samples import Sample
 from structlog.testing import capture_logs
 
 from vodiabot.bot import Bot
 from vodiabot.config import load
+from vodiabot.control import sole_bot
+from vodiabot.errors import AlreadyRunning
 from vodiabot.verbs.plugins import in_words
-from vodiabot.verbs.run import make_bot
+from vodiabot.verbs.run import make_bot, run
 from vodiabot.verbs.status import lines
 
 TEXT = """
@@ -61,3 +64,14 @@ def test_a_section_of_no_plugin_is_told_as_that_and_not_as_a_route(tmp_path: Pat
     [line] = [entry for entry in logged if entry["log_level"] == "error"]
     assert (line["event"], line["plugin"]) == ("what bot.toml says of a plugin can't be had", "greter")
     assert 'there is no plugin "greter"; did you mean "greeter"?' in line["why"]
+
+
+async def test_a_second_bot_on_the_same_state_dir_is_refused_before_its_plugins_are_imported(tmp_path: Path) -> None:
+    file, tape = tmp_path / "bot.toml", tmp_path / "tape.jsonl"
+    file.write_text(TEXT.replace("[plugin.greter]", "[plugin.greeter]") + BROKEN + '[bot]\nstate_dir = "state"\n')
+    (tmp_path / "broken.py").write_text("import pathlib\npathlib.Path(__file__).with_name('imported').touch()\n")
+    config = load(file)
+    with sole_bot(config.bot.state_dir), pytest.raises(AlreadyRunning):
+        await run(config, lambda: config, record=tape)
+    assert not tape.exists()
+    assert not (tmp_path / "imported").exists()
