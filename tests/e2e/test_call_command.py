@@ -97,6 +97,15 @@ async def test_refusals_have_their_code(number: str, status: int, tmp_path: Path
         assert (outcome(out)["answered"], outcome(out)["code"]) == (False, status)
 
 
+async def test_a_recording_that_fails_in_the_call_is_a_failure(tmp_path: Path) -> None:
+    async with simulator() as sim:
+        full = ["--record", "/dev/full", "--duration", "1", "--json"]  # a disk that is full
+        code, out, err = await vodiabot("call", "600", *full, *at(sim.url), cwd=tmp_path)
+    assert (code, outcome(out)["answered"]) == (1, True), err
+    assert "/dev/full" in outcome(out)["error"]
+    assert "No space left" in outcome(out)["error"]
+
+
 async def test_beside_the_running_bot_of_the_same_file(tmp_path: Path) -> None:
     """Which has the addresses that the file names."""
     taken = [await trio.open_tcp_listeners(0, host="127.0.0.1") for _ in range(3)]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractAsyncContextManager, nullcontext
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import msgspec
 import trio
 
 from ..bot import Bot
 from ..calls import Call
+from ..calls.recording import RunningRecording
 from ..config import Config
-from ..errors import CallEnded, DialError, VodiabotError
+from ..errors import CallEnded, DialError, UsageError, VodiabotError
 from ..events import CallSilent
 from ..servers import without_servers
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
@@ -61,7 +63,9 @@ HEARD_BY_NOW = 1.0
 
 
 async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
-    """Exit code 0 if the call was answered and did what was wished."""
+    """Exit code 0 if the call was answered and did what was wished. Raises UsageError before anybody is called."""
+    if wishes.record is not None:
+        _check_writable(wishes.record)
     outcome = Outcome()
     config = _for_one_call(config, wishes)
     bot = Bot(config, plugins=(), media=media_of(config), make_session=make_session)
@@ -77,6 +81,17 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
         nursery.cancel_scope.cancel()
     _print(wishes, outcome, as_json)
     return DONE if outcome.answered and outcome.error is None else FAILED
+
+
+def _check_writable(path: Path) -> None:
+    """What is there stays as it is until somebody has answered. Raises UsageError."""
+    was_there = os.path.lexists(path)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
+        if not was_there:
+            path.unlink()
+    except OSError as exc:
+        raise UsageError(f"--record {path}: can't be written: {exc.strerror or exc}") from exc
 
 
 def _for_one_call(config: Config, wishes: Wishes) -> Config:
@@ -121,7 +136,7 @@ async def _talk(bot: Bot, living: Call, wishes: Wishes, outcome: Outcome) -> Non
 
 async def _speak_and_record(living: Call, wishes: Wishes, outcome: Outcome) -> None:
     try:
-        async with _recording(living, wishes):
+        async with _recording(living, wishes, outcome):
             if wishes.dtmf:
                 await living.send_dtmf(wishes.dtmf)
             if wishes.play:
@@ -134,8 +149,19 @@ async def _speak_and_record(living: Call, wishes: Wishes, outcome: Outcome) -> N
         outcome.error = str(exc)
 
 
-def _recording(living: Call, wishes: Wishes) -> AbstractAsyncContextManager[Any]:
-    return nullcontext() if wishes.record is None else living.recording(wishes.record)
+@asynccontextmanager
+async def _recording(living: Call, wishes: Wishes, outcome: Outcome) -> AsyncIterator[None]:
+    """Its failure is told also where a hang-up or a signal cancels the body."""
+    if wishes.record is None:
+        yield
+        return
+    recording: RunningRecording | None = None
+    try:
+        async with living.recording(wishes.record) as recording:
+            yield
+    finally:
+        if recording is not None and recording.error is not None:
+            outcome.error = str(recording.error)
 
 
 async def _listen_for_digits(living: Call, outcome: Outcome) -> None:
