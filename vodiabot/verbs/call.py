@@ -17,9 +17,10 @@ from ..bot import Bot
 from ..calls import Call
 from ..calls.recording import RunningRecording
 from ..config import Config
-from ..errors import CallEnded, DialError, UsageError, VodiabotError
+from ..errors import CallEnded, DialError, Rejected, UsageError, VodiabotError
 from ..events import CallSilent
 from ..servers import without_servers
+from .call_words import ended, rejected
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
 
@@ -55,6 +56,8 @@ class Outcome:
     """Part of the other side's packets that did not come, 0 to 1."""
     silent_for_s: float | None = None
     """At the end of the call, since the last packet of the other side."""
+    ended: str | None = None
+    """Why an answered call ended: `hangup` by us, `remote_hangup`, and so on as in `events.CallEnded`."""
 
 
 NOTHING_HEARD = "nothing was heard of the other side"
@@ -79,7 +82,7 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
             outcome.error = "interrupted"
         bot.drain()
         nursery.cancel_scope.cancel()
-    _print(wishes, outcome, as_json)
+    show(wishes, outcome, as_json=as_json)
     return DONE if outcome.answered and outcome.error is None else FAILED
 
 
@@ -111,6 +114,8 @@ async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
             outcome.answered, outcome.code = True, 200
             outcome.setup_ms = round((monotonic() - began) * 1000)
             await _talk(bot, living, wishes, outcome)
+    except Rejected as exc:
+        outcome.code, outcome.error = exc.code, rejected(wishes.to, exc.code)
     except DialError as exc:
         outcome.code, outcome.error = exc.code, str(exc)
     except VodiabotError as exc:
@@ -191,20 +196,23 @@ def _count(living: Call, outcome: Outcome) -> None:
     sent_to_us = stats.packets_received + stats.packets_lost
     outcome.loss = round(stats.packets_lost / sent_to_us, 4) if sent_to_us else None
     outcome.silent_for_s = _rounded(stats.silent_for, 1)
+    outcome.ended = living.reason or None
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _print(wishes: Wishes, outcome: Outcome, as_json: bool) -> None:
+def show(wishes: Wishes, outcome: Outcome, *, as_json: bool) -> None:
+    """What became of it."""
     if as_json:
         say(json.dumps(vars(outcome)))
     elif outcome.error is not None:
         say_error(outcome.error)
     else:
         say(
-            f"{wishes.to} answered after {outcome.setup_ms} ms; {outcome.duration_s:.1f} s, "
+            f"{wishes.to} answered after {outcome.setup_ms} ms; "
+            f"{ended(outcome.ended or '')} after {outcome.duration_s:.1f} s; "
             f"{outcome.packets_sent} packets sent, {outcome.packets_received} received"
             + (f" ({outcome.loss:.1%} lost)" if outcome.loss else "")
             + (f", MOS {outcome.mos:.1f}" if outcome.mos is not None else "")
