@@ -210,3 +210,11 @@ def _routes_to_nowhere(config: Config, loaded: list[LoadedPlugin]) -> Iterator[P
             message = f'"{route.plugin}" does not answer calls: it has no answer_call'
             problem = _problem(config.where, f"route[{index}].plugin", message)
             yield PluginProblem(route.plugin, problem, left_out=False)
+
+
+def unrouted(config: Config, loaded: Iterable[LoadedPlugin]) -> list[Problem]:
+    """Plugins that answer calls and get none; no mistake, as one may do other things, too."""
+    routed = {route.plugin for route in config.routes}
+    idle = [plugin.name for plugin in loaded if "answer_call" in plugin.implementations and plugin.name not in routed]
+    message = '"{}" answers calls, but no [[route]] leads to it'
+    return [_problem(config.where, _enabled_key(config, name), message.format(name)) for name in idle]
