@@ -17,6 +17,7 @@ from urllib.parse import quote
 import structlog
 
 from .log_writer import LineWriter
+from .tracebacks import from_the_plugin_on
 
 Format = Literal["auto", "human", "json"]
 """`auto`: human on a terminal, JSON otherwise."""
@@ -105,6 +106,7 @@ class Output:
             self._add_context,
             structlog.processors.add_log_level,
             self._count,
+            from_the_plugin_on,
             # people know what their clock shows; a machine must not have to guess the time zone, or which 2:30 it was
             structlog.processors.TimeStamper(fmt="iso", utc=not self._human),
             *self._rendering(),
