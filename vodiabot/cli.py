@@ -142,11 +142,12 @@ def run(
     """The bot, against the PBX of the configuration. SIGTERM drains, a second one hangs up at once; SIGHUP loads the
     configuration again."""
     from .verbs.run import run as work
+    from .verbs.run import settled
 
     connection = Connection(config, url, domain, user, password_env, dialect)
 
     def go() -> int:
-        settings = configuration(connection)
+        settings = settled(connection)
         return execute(lambda: work(settings, lambda: configuration(connection), record=record), debug=debug)
 
     _finish(go, debug=debug, log_format=log_format, log_level=log_level)

@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from vodiabot.bot import Bot
 from vodiabot.config import load
 from vodiabot.control import sole_bot
-from vodiabot.errors import AlreadyRunning
+from vodiabot.errors import AlreadyRunning, ConfigError
+from vodiabot.verbs.common import Connection
 from vodiabot.verbs.plugins import in_words
-from vodiabot.verbs.run import make_bot, run
+from vodiabot.verbs.run import make_bot, run, settled
 from vodiabot.verbs.status import lines
 
 TEXT = """
@@ -75,3 +76,13 @@ async def test_a_second_bot_on_the_same_state_dir_is_refused_before_its_plugins_
         await run(config, lambda: config, record=tape)
     assert not tape.exists()
     assert not (tmp_path / "imported").exists()
+
+
+def test_all_mistakes_are_told_at_the_first_start(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(TEXT.replace("password", "pasword").replace("greter", "greeter").replace("text", "txet") + BROKEN)
+    (tmp_path / "broken.py").write_text("")
+    with pytest.raises(ConfigError) as refused:
+        settled(Connection(file))
+    keys = [problem.key for problem in refused.value.problems]
+    assert keys == ["", "extension[0].password", "extension[0].pasword", "plugin.greeter.txet"]

@@ -16,7 +16,7 @@ from .importing import Imported, ImportFailed, file_of, forget, import_plugin, i
 from .lifespan import lifespan_of
 from .model import LoadedPlugin, PluginProblem
 from .secret_values import secrets_in
-from .settings import ModelError, fields_of, is_model, read, suggestion
+from .settings import ModelError, fields_of, is_model, read
 from .validation import implementations_of
 
 
@@ -195,10 +195,10 @@ def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]
     """A section of a plugin that is merely not enabled is fine; one of a plugin that nobody knows is a
     slip."""
     sections = [name for name in config.plugin if name not in config.plugins.enabled]
-    known = places.names() | set(config.plugins.enabled) if sections else set()
+    known = places.names() if sections else set()
     for name in sections:
         if name not in known:
-            message = f'there is no plugin "{name}"{suggestion(name, sorted(known))}'
+            message = f'there is no plugin "{name}"{places.suggestion(name)}'
             yield PluginProblem(name, _problem(config.where, f"plugin.{name}", message), left_out=False)
 
 

@@ -36,14 +36,19 @@ def _checked(connection: Connection) -> tuple[Config | None, list[Problem], list
     try:
         config = configuration(connection, pbx_optional=True)
     except ConfigError as exc:
-        readable = exc.readable
-        if not isinstance(readable, Config):
-            return None, exc.problems, []
-        told = {problem.key for problem in exc.problems}
-        others = [problem for problem in _of_others(readable)[0] if problem.key not in told]
-        return None, in_order([*exc.problems, *others], readable.where.file), []
+        return None, every_mistake(exc), []
     problems, notes = _of_others(config)
     return config, in_order(problems, config.where.file), notes
+
+
+def every_mistake(exc: ConfigError) -> list[Problem]:
+    """What else is wrong with a file that the engine can't take, beside what it says itself."""
+    readable = exc.readable
+    if not isinstance(readable, Config):
+        return exc.problems
+    told = {problem.key for problem in exc.problems}
+    others = [problem for problem in _of_others(readable)[0] if problem.key not in told]
+    return in_order([*exc.problems, *others], readable.where.file)
 
 
 def _of_others(config: Config) -> tuple[list[Problem], list[Problem]]:

@@ -21,13 +21,23 @@ from ..plugins import LoadedPlugin, PluginProblem, outdated
 from ..reloading import Loaded, Reloader
 from ..sd_notify import Notifier, keep_informed
 from ..tape import Tape, taped_media, taped_sessions
-from .common import DONE, make_session, media_of, on_signals, plugins_of, shipped_plugins
+from .check import every_mistake
+from .common import DONE, Connection, configuration, make_session, media_of, on_signals, plugins_of, shipped_plugins
 from .record import about, new_tape, tape_requests
 
 TERMINAL = 0
 """The descriptor that is a terminal where somebody sits before it."""
 
 log = structlog.get_logger(__name__)
+
+
+def settled(connection: Connection) -> Config:
+    """The configuration to begin with. Raises ConfigError with all that is wrong, plugins' sections included: nobody
+    should have to mend it twice."""
+    try:
+        return configuration(connection)
+    except ConfigError as exc:
+        raise ConfigError(every_mistake(exc)) from exc
 
 
 async def run(config: Config, read: Callable[[], Config], *, record: Path | None = None) -> int:
