@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -125,6 +126,8 @@ def test_the_form(form: Any, stream: type[io.StringIO], is_json: bool, set_up: A
     set_up(stream=(out := stream()), form=form)
     structlog.get_logger().info("hello", call="c1")
     assert out.getvalue().startswith("{") == is_json
+    milliseconds = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\D", out.getvalue())
+    assert is_json or milliseconds, "people need no microseconds"
     assert "hello" in out.getvalue()
     assert ("\x1b[" in out.getvalue()) == (isinstance(out, Terminal) and not is_json)
 
