@@ -121,7 +121,7 @@ async def test_no_secret_is_printed(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_lines_say_what_to_do() -> None:
     text = "\n".join(lines([ok("a", "fine"), warning("bcd", "hm", "do this"), failed("e", "bad", "do that")]))
     assert "WARNING  bcd  hm\n              → do this" in text
-    assert text.endswith("1 failed, 1 warnings")
+    assert text.endswith("1 failed, 1 warning")
 
 
 async def test_one_check_hides_no_other(autojump_clock: trio.testing.MockClock) -> None:

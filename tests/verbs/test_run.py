@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from vodiabot.bot import Bot
 from vodiabot.config import load
 from vodiabot.control import sole_bot
-from vodiabot.errors import AlreadyRunning, ConfigError
+from vodiabot.errors import AlreadyRunning, ConfigError, UsageError
 from vodiabot.verbs.common import Connection
 from vodiabot.verbs.plugins import in_words
 from vodiabot.verbs.run import make_bot, run, settled
@@ -86,3 +86,13 @@ def test_all_mistakes_are_told_at_the_first_start(tmp_path: Path) -> None:
         settled(Connection(file))
     keys = [problem.key for problem in refused.value.problems]
     assert keys == ["", "extension[0].password", "extension[0].pasword", "plugin.greeter.txet"]
+
+
+async def test_a_tape_that_is_there_is_told_as_that(tmp_path: Path) -> None:
+    file, tape = tmp_path / "bot.toml", tmp_path / "tape.jsonl"
+    file.write_text(TEXT.split("[plugin")[0] + '[bot]\nstate_dir = "state"\n')
+    tape.write_text("of yesterday")
+    config = load(file)
+    with pytest.raises(UsageError, match=r"tape\.jsonl is there already: a tape is a new file$"):
+        await run(config, lambda: config, record=tape)
+    assert tape.read_text() == "of yesterday"

@@ -23,7 +23,7 @@ from ..sd_notify import Notifier, keep_informed
 from ..tape import Tape, taped_media, taped_sessions
 from .check import every_mistake
 from .common import DONE, Connection, configuration, make_session, media_of, on_signals, plugins_of, shipped_plugins
-from .record import about, new_tape, tape_requests
+from .record import begin, new_tape, tape_requests
 
 TERMINAL = 0
 """The descriptor that is a terminal where somebody sits before it."""
@@ -48,7 +48,7 @@ async def run(config: Config, read: Callable[[], Config], *, record: Path | None
         bot = make_bot(config, tape)
         bot.keeps_calls = True
         if record is not None:
-            tape.start(record, about=about(config))
+            begin(tape, record, config)
         try:
             await _run(bot, config, read, tape)
         finally:
