@@ -222,6 +222,7 @@ async def test_a_running_bot_is_asked(tmp_path: Path, capsys: pytest.CaptureFixt
         return {"pid": 7, "version": "9.9", "sessions": [{"extension": "45", "up": True}]}
 
     async with simulator() as sim, trio.open_nursery() as nursery:
+        (tmp_path / "state").mkdir()
         await nursery.start(serve_control, tmp_path / "state", {"status": answer})
         (tmp_path / "bot.toml").write_text(toml(sim.url))
         assert await doctor(Connection(file=tmp_path / "bot.toml"), as_json=False) == 0
