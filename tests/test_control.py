@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import trio
 
-from vodiabot.control import LONGEST_LINE, SOCKET, ask, serve_control
-from vodiabot.errors import NotRunning, UsageError
+from vodiabot.control import LOCK, LONGEST_LINE, SOCKET, ask, serve_control, sole_bot
+from vodiabot.errors import AlreadyRunning, NotRunning, UsageError
 
 
 async def status() -> dict[str, Any]:
@@ -32,16 +32,17 @@ ANSWERS = {"status": status, "broken": broken, "unspeakable": unspeakable}
 
 
 @asynccontextmanager
-async def serving(state_dir: Path) -> AsyncIterator[bool]:
-    async with trio.open_nursery() as nursery:
-        yield await nursery.start(serve_control, state_dir, ANSWERS)
-        nursery.cancel_scope.cancel()
+async def serving(state_dir: Path) -> AsyncIterator[None]:
+    with sole_bot(state_dir):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_control, state_dir, ANSWERS)
+            yield
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_request_is_answered_and_nothing_is_left_but_the_lock(tmp_path: Path) -> None:
     state = tmp_path / "new" / "state"
-    async with serving(state) as served:
-        assert served
+    async with serving(state):
         assert await ask(state, "status") == {"up": True}
         assert await ask(state, "status") == {"up": True}
         mode = (state / SOCKET).stat().st_mode & 0o777
@@ -90,16 +91,26 @@ async def test_the_socket_of_a_bot_that_was_killed_is_replaced(tmp_path: Path) -
     left.close()
     with pytest.raises(NotRunning, match="no bot runs"):
         await ask(tmp_path, "status")
-    async with serving(tmp_path) as served:
-        assert served
+    async with serving(tmp_path):
         assert await ask(tmp_path, "status") == {"up": True}
 
 
 async def test_the_socket_of_a_living_bot_is_not(tmp_path: Path) -> None:
     async with serving(tmp_path):
-        async with serving(tmp_path) as second:
-            assert not second
+        for _ in range(2):
+            with pytest.raises(AlreadyRunning) as refused, sole_bot(tmp_path):
+                pytest.fail("two bots in one state_dir")
+            assert str(refused.value) == f"another bot runs with state_dir {tmp_path} (process {os.getpid()})"
         assert await ask(tmp_path, "status") == {"up": True}
+
+
+async def test_who_holds_the_lock_need_not_have_said_who_it_is(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_text("123456789")  # of the one before, longer than any process's number
+    with sole_bot(tmp_path):
+        assert (tmp_path / LOCK).read_text() == str(os.getpid())
+        (tmp_path / LOCK).write_text("")
+        with pytest.raises(AlreadyRunning, match=rf"{tmp_path}$"), sole_bot(tmp_path):
+            pytest.fail("two bots in one state_dir")
 
 
 async def test_a_folder_with_a_long_path(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "speech": {"errors", "ports"},
     "tape": {"errors", "ports", "protocol"},
     "schedules": {"errors"},
-    "logs": {"log_writer"},
+    "logs": {"log_writer", "tracebacks"},
     "log_writer": set(),
+    "tracebacks": set(),
     "dialect_memory": {"protocol", "state_file"},
     "state_file": set(),
 }

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -46,6 +47,60 @@ def told(out: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
+# --- tracebacks ---------------------------------------------------------------------------------------------------
+
+
+PLUGIN_CODE = """
+def deeper(call):
+    call()
+
+def answer_call(call):
+    deeper(call)
+"""
+
+
+def failed(module: str, call: Callable[[], None]) -> ValueError:
+    """Raised by the engine, that was called by a plugin, that was called by the engine."""
+    engine: dict[str, Any] = {"__name__": "vodiabot.calls.handler"}
+    exec(compile("def run(handler, call):\n    handler(call)\n", "engine.py", "exec"), engine)
+    plugin: dict[str, Any] = {"__name__": module}
+    exec(compile(PLUGIN_CODE, "plugin.py", "exec"), plugin)
+    try:
+        engine["run"](plugin["answer_call"], call)
+    except ValueError as exc:
+        exc.__traceback__ = exc.__traceback__ and exc.__traceback__.tb_next  # without the frame of this test
+        return exc
+    raise AssertionError
+
+
+def of_the_engine() -> Callable[[], None]:
+    engine: dict[str, Any] = {"__name__": "vodiabot.media.player"}
+    exec(compile("def play():\n    raise ValueError('no such file')\n", "player.py", "exec"), engine)
+    play: Callable[[], None] = engine["play"]
+    return play
+
+
+@pytest.mark.parametrize("form", ["json", "human"])
+def test_the_traceback_of_a_plugin_begins_with_its_own_code(form: Any, set_up: Any) -> None:
+    set_up(stream=(out := io.StringIO()), form=form)
+    error = failed("sales", of_the_engine())
+    structlog.get_logger().error("the handler of a call failed", plugin="sales", exc_info=error)
+    text = out.getvalue().replace('\\"', '"')
+    assert "engine.py" not in text
+    assert text.index('plugin.py", line 6, in answer_call') < text.index('plugin.py", line 3, in deeper')
+    assert 'player.py", line 2, in play' in text, "what it has called is told"
+    assert "ValueError: no such file" in text
+    assert error.__traceback__ is not None
+    assert error.__traceback__.tb_frame.f_code.co_filename == "engine.py", "others who have it have it whole"
+
+
+@pytest.mark.parametrize(("plugin", "module"), [("", "sales"), ("sales", "vodiabot.plugins.runner")])
+def test_a_mistake_of_ours_is_told_whole(plugin: str, module: str, set_up: Any) -> None:
+    set_up(stream=(out := io.StringIO()))
+    structlog.get_logger().error("failed", plugin=plugin, exc_info=failed(module, of_the_engine()))
+    assert "engine.py" in out.getvalue()
+
+
 # --- form and level --------------------------------------------------------------------------------------------------
 
 
@@ -71,6 +126,8 @@ def test_the_form(form: Any, stream: type[io.StringIO], is_json: bool, set_up: A
     set_up(stream=(out := stream()), form=form)
     structlog.get_logger().info("hello", call="c1")
     assert out.getvalue().startswith("{") == is_json
+    milliseconds = re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\D", out.getvalue())
+    assert is_json or milliseconds, "people need no microseconds"
     assert "hello" in out.getvalue()
     assert ("\x1b[" in out.getvalue()) == (isinstance(out, Terminal) and not is_json)
 

@@ -182,11 +182,13 @@ class Bot(OwnThings):
                 session.cancel()
 
     async def _drained(self) -> None:
-        log.info("leaving", calls=sum(len(line.switchboard.calls) for line in self.lines))
+        wait = self.config.bot.drain_timeout
+        more = {"at_most_s": wait, "sooner": "by a second signal"} if self.calls else {}
+        log.info("leaving", calls=len(self.calls), **more)
         async with trio.open_nursery() as nursery:
             with trio.CancelScope() as hurry:
                 nursery.start_soon(self._hurry, hurry)
-                await self._drain_lines(self.config.bot.drain_timeout)
+                await self._drain_lines(wait)
             if hurry.cancelled_caught:
                 await self._drain_lines(0, wrap_up=False)
             nursery.cancel_scope.cancel()

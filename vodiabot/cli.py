@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,11 +23,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",  # else it takes [pbx] for markup, and leaves it out
 )
-plugins_app = typer.Typer(help="What is loaded.", no_args_is_help=True)
+plugins_app = typer.Typer(help="Plugins: what is loaded, what one is, a new one.", no_args_is_help=True)
 app.add_typer(plugins_app, name="plugins")
 scenario_app = typer.Typer(help="Calls as data, played and checked.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 
+flag = partial(typer.Option, metavar="")  # without a value, which typer would show as <bool>
 File = Annotated[Path | None, typer.Option("-c", "--config", help="The configuration; ./bot.toml by default.")]
 Url = Annotated[str | None, typer.Option("--url", help="The PBX, instead of [pbx] url.")]
 Domain = Annotated[str | None, typer.Option("--domain", help="The domain, instead of [pbx] domain.")]
@@ -35,8 +37,8 @@ PasswordEnv = Annotated[
     str | None, typer.Option("--password-env", metavar="VAR", help="The variable that holds the password.")
 ]
 DialectOption = Annotated[str | None, typer.Option("--dialect", help="auto, classic or modern.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Log everything, and show tracebacks.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Debug = Annotated[bool, flag("--debug", help="Log everything, and show tracebacks.")]
+AsJson = Annotated[bool, flag("--json", help="Machine-readable output.")]
 Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where the simulator listens.")]
 
 
@@ -74,7 +76,7 @@ def main() -> None:
 @app.callback()
 def _everywhere(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=say_version, help="The version, and no more.")
+        bool, flag("--version", is_eager=True, callback=say_version, help="The version, and no more.")
     ] = False,
 ) -> None:
     pass
@@ -142,11 +144,12 @@ def run(
     """The bot, against the PBX of the configuration. SIGTERM drains, a second one hangs up at once; SIGHUP loads the
     configuration again."""
     from .verbs.run import run as work
+    from .verbs.run import settled
 
     connection = Connection(config, url, domain, user, password_env, dialect)
 
     def go() -> int:
-        settings = configuration(connection)
+        settings = settled(connection)
         return execute(lambda: work(settings, lambda: configuration(connection), record=record), debug=debug)
 
     _finish(go, debug=debug, log_format=log_format, log_level=log_level)
@@ -175,7 +178,7 @@ def record(
         float | None, typer.Option("--seconds", metavar="S", min=0, help="For so long; else until Ctrl-C.")
     ] = None,
     mask_numbers: Annotated[
-        bool, typer.Option("--mask-numbers", help="Other numbers and names in place of those of the outside world.")
+        bool, flag("--mask-numbers", help="Other numbers and names in place of those of the outside world.")
     ] = False,
     config: File = None,
     debug: Debug = False,
@@ -193,7 +196,7 @@ def record(
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A tape.")],
     config: File = None,
-    all_hooks: Annotated[bool, typer.Option("--all-hooks", help="Show hooks of presence and frames, too.")] = False,
+    all_hooks: Annotated[bool, flag("--all-hooks", help="Show hooks of presence and frames, too.")] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -229,9 +232,9 @@ def doctor(
 @app.command()
 def check(
     config: File = None,
-    online: Annotated[bool, typer.Option("--online", help="Log in too.")] = False,
+    online: Annotated[bool, flag("--online", help="Log in too.")] = False,
     as_json: AsJson = False,
-    schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema of bot.toml, for editors.")] = False,
+    schema: Annotated[bool, flag("--schema", help="Print a JSON Schema of bot.toml, for editors.")] = False,
     url: Url = None,
     domain: Domain = None,
     user: User = None,
@@ -277,7 +280,7 @@ def call(
         float | None, typer.Option("--duration", metavar="S", min=0, help="Hang up after S seconds.")
     ] = None,
     codec: Annotated[
-        list[str] | None, typer.Option("--codec", help="opus, PCMU, PCMA or G722, instead of [media] codecs.")
+        list[str] | None, typer.Option("--codec", help="opus, G722, PCMU or PCMA, instead of [media] codecs.")
     ] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="S", min=0, help="Let it ring for S seconds.")
@@ -307,7 +310,7 @@ def call(
 @app.command()
 def tail(
     as_json: AsJson = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Frames, as they come.")] = False,
+    raw: Annotated[bool, flag("--raw", help="Frames, as they come.")] = False,
     config: File = None,
     url: Url = None,
     domain: Domain = None,
@@ -363,7 +366,7 @@ def scenario_schema(debug: Debug = False) -> None:
 
 @plugins_app.command("list")
 def plugins_list(config: File = None, debug: Debug = False) -> None:
-    """What is loaded."""
+    """What is loaded, from where, and how it fares in the running bot."""
     from .verbs.plugins import list_plugins
 
     _finish(lambda: list_plugins(Connection(file=config)), debug=debug)

@@ -2,8 +2,8 @@
 
 One JSON object a line, one answer a line: `{"request": "reload"}` → `{"ok": true, "result": {…}}`, or
 `{"ok": false, "error": "…"}`; a request may have `"arguments": {…}`. The socket is open to the bot's own user alone
-(mode 0600). A lock file beside it says whether a bot is there: so the socket that a killed bot has left is replaced,
-and a living one's never.
+(mode 0600). A lock file beside it says whether a bot is there, and which process that is: so the socket that a killed
+bot has left is replaced, and a living one's never.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import fcntl
 import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import msgspec
 import structlog
 import trio
 
-from .errors import NotRunning, UsageError
+from .errors import AlreadyRunning, NotRunning, UsageError
 
 SOCKET = "control.sock"
 LOCK = "control.lock"
@@ -42,39 +42,54 @@ async def serve_control(
     state_dir: Path,
     answers: Mapping[str, Answer],
     *,
-    task_status: trio.TaskStatus[bool] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Answer requests until cancelled; started with whether it does. If another bot uses the same `state_dir`, it does
-    not, which the log tells, and returns."""
-    with _sole(state_dir) as alone:
-        if not alone:
-            log.warning("another bot uses this state_dir: reload and status reach that one", state_dir=str(state_dir))
-            task_status.started(False)
-            return
-        with _listening(state_dir) as listener:
-            serve = partial(trio.serve_listeners, partial(_converse, answers), [trio.SocketListener(listener)])
-            async with trio.open_nursery() as nursery:
-                await nursery.start(serve)
-                task_status.started(True)
+    """Answer requests until cancelled. Only for who is the `sole_bot` of this `state_dir`."""
+    with _listening(state_dir) as listener:
+        serve = partial(trio.serve_listeners, partial(_converse, answers), [trio.SocketListener(listener)])
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve)
+            task_status.started()
 
 
 @contextmanager
-def _sole(state_dir: Path) -> Iterator[bool]:
-    """Holds the lock, if nobody else does. The file stays: who removed it would let two hold it."""
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as exc:
-        raise UsageError(f"[bot] state_dir {state_dir} can't be written to: {exc.strerror or exc}") from exc
+def sole_bot(state_dir: Path) -> Iterator[None]:
+    """Meanwhile no other bot runs with this `state_dir`: two would answer the same calls, write the same stores, and
+    one of them could be reached by nobody.
+
+    Raises AlreadyRunning if one does; UsageError if the folder can't be written to.
+    """
+    lock = _opened(state_dir)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-            return
-        yield True
+            raise AlreadyRunning(f"another bot runs with state_dir {state_dir}{_process(lock)}") from None
+        _sign(lock)
+        yield
     finally:
         os.close(lock)
+
+
+def _opened(state_dir: Path) -> int:
+    """The lock file. It stays for ever: who removed it would let two hold it."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        raise UsageError(f"[bot] state_dir {state_dir} can't be written to: {exc.strerror or exc}") from exc
+
+
+def _sign(lock: int) -> None:
+    with suppress(OSError):  # a full disk: others learn that a bot runs, not which
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+
+
+def _process(lock: int) -> str:
+    """Whose it is, where that was written down."""
+    pid = os.pread(lock, 20, 0).decode(errors="replace").strip()
+    return f" (process {pid})" if pid.isascii() and pid.isdigit() else ""
 
 
 @contextmanager

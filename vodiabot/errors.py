@@ -176,6 +176,15 @@ class NotRunning(VodiabotError):
     """There is no running bot to ask (with this `state_dir`)."""
 
 
+class AlreadyRunning(VodiabotError):
+    """Another bot runs with this `state_dir`: wait until it has left, or give this one a `state_dir` of its own."""
+
+
+class ListenError(VodiabotError):
+    """An address can't be listened on: another process has it, or this machine has it not (yet). Try again later, or
+    name another in the configuration."""
+
+
 # --- plugins ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,12 +11,14 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import datetime
 from typing import Any, Literal, TextIO
 from urllib.parse import quote
 
 import structlog
 
 from .log_writer import LineWriter
+from .tracebacks import from_the_plugin_on
 
 Format = Literal["auto", "human", "json"]
 """`auto`: human on a terminal, JSON otherwise."""
@@ -105,8 +107,9 @@ class Output:
             self._add_context,
             structlog.processors.add_log_level,
             self._count,
+            from_the_plugin_on,
             # people know what their clock shows; a machine must not have to guess the time zone, or which 2:30 it was
-            structlog.processors.TimeStamper(fmt="iso", utc=not self._human),
+            _clock if self._human else structlog.processors.TimeStamper(fmt="iso", utc=True),
             *self._rendering(),
             self.redactor.last,
         ]
@@ -245,6 +248,12 @@ def _writer(stream: TextIO, on_lost: Callable[[int], str]) -> LineWriter | None:
         return None
     stream.flush()
     return LineWriter(fd, on_lost=on_lost, encoding=stream.encoding or "utf-8")
+
+
+def _clock(logger: object, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What people's clocks show, to the millisecond: a frame of audio takes 20."""
+    line["timestamp"] = datetime.now().isoformat(" ", "milliseconds")
+    return line
 
 
 def _visible(logger: object, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -29,7 +29,7 @@ class Servers:
         self.http_url: str | None = None
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """All that the configuration names, as tasks. Raises UsageError if an address can't be listened on."""
+        """All that the configuration names, as tasks. Raises ListenError if an address can't be listened on."""
         bot, config = self._bot, self._bot.config
         if config.ops.listen:
             self.ops_url = await nursery.start(serve_ops, bot, config.ops.listen)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 import trio.lowlevel
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from vodiabot.calls import Call
@@ -127,8 +128,11 @@ async def test_a_failing_handler_sends_the_caller_to_the_fallback(autojump_clock
     async with running() as bench:
         bench.on_call(handler, fallback="50-0")  # as people write it; it is dialled as any other number
         await bench.connect(bench.invite())
-        transfer = await bench.port.wait_for(c.BlindTransfer)
+        with capture_logs() as logs:
+            transfer = await bench.port.wait_for(c.BlindTransfer)
         assert (transfer.id, transfer.to) == ("in-1", "500")
+        [line] = [entry for entry in logs if entry["event"] == "a transfer begins"]
+        assert (line["call"], line["to"], line["log_level"]) == ("in-1", "500", "info")
         bench.switchboard.deliver(m.Bye(call_id="in-1"))
         await trio.sleep(1)
         assert [e.reason for e in bench.ended()] == ["transferred"]

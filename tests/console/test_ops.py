@@ -18,7 +18,8 @@ from tests.test_plugin_bot import Author, running
 from vodiabot import Bot, NotAllowed, hookimpl
 from vodiabot.config import parse
 from vodiabot.console import ops
-from vodiabot.errors import ConfigError, Rejected
+from vodiabot.console.serving import bind
+from vodiabot.errors import ConfigError, ListenError, Rejected
 from vodiabot.testing.pbx import VirtualPbx
 
 OPS = '[ops]\nlisten = "127.0.0.1:0"\n'
@@ -189,3 +190,9 @@ async def test_ipv6(tmp_path: Path) -> None:
         assert bot.servers.ops_url is not None
         async with httpx.AsyncClient(base_url=bot.servers.ops_url, trust_env=False) as client:
             assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_an_address_of_another_machine_is_told_in_one_line() -> None:
+    with pytest.raises(ListenError) as refused:
+        bind("192.0.2.1:9090", "[ops]")
+    assert str(refused.value) == "[ops] can't listen on 192.0.2.1:9090: Cannot assign requested address"

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from vodiabot.console import serve_console
-from vodiabot.errors import UsageError
+from vodiabot.errors import ListenError
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def test_another_hosts_name_is_refused() -> None:
 async def test_an_address_that_is_taken_is_one_clear_error() -> None:
     async with console() as url:
         taken = url.removeprefix("http://")
-        with pytest.RaisesGroup(UsageError, flatten_subgroups=True, allow_unwrapped=True) as caught:
+        with pytest.RaisesGroup(ListenError, flatten_subgroups=True, allow_unwrapped=True) as caught:
             await serve_console(dict, taken)
     assert caught.value is not None
 

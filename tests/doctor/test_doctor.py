@@ -121,7 +121,7 @@ async def test_no_secret_is_printed(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_lines_say_what_to_do() -> None:
     text = "\n".join(lines([ok("a", "fine"), warning("bcd", "hm", "do this"), failed("e", "bad", "do that")]))
     assert "WARNING  bcd  hm\n              → do this" in text
-    assert text.endswith("1 failed, 1 warnings")
+    assert text.endswith("1 failed, 1 warning")
 
 
 async def test_one_check_hides_no_other(autojump_clock: trio.testing.MockClock) -> None:
@@ -222,6 +222,7 @@ async def test_a_running_bot_is_asked(tmp_path: Path, capsys: pytest.CaptureFixt
         return {"pid": 7, "version": "9.9", "sessions": [{"extension": "45", "up": True}]}
 
     async with simulator() as sim, trio.open_nursery() as nursery:
+        (tmp_path / "state").mkdir()
         await nursery.start(serve_control, tmp_path / "state", {"status": answer})
         (tmp_path / "bot.toml").write_text(toml(sim.url))
         assert await doctor(Connection(file=tmp_path / "bot.toml"), as_json=False) == 0

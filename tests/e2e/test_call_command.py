@@ -13,7 +13,7 @@ from .support import NUMBERS, at, loudest_hz, outcome, read_wav, simulator, vodi
 pytestmark = pytest.mark.audio
 
 KEYS = {"answered", "code", "setup_ms", "duration_s", "dtmf_received", "packets_sent", "packets_received", "error"}
-QUALITY = {"mos", "jitter_ms", "loss", "silent_for_s"}
+MORE = {"mos", "jitter_ms", "loss", "silent_for_s", "ended"}
 
 
 @pytest.mark.parametrize("dialect", ["classic", "modern"])
@@ -23,11 +23,12 @@ async def test_a_tone_is_recorded_in_every_codec_and_both_dialects(codec: str, d
         record = ["--record", "r.wav", "--duration", "2", "--codec", codec, "--json"]
         code, out, err = await vodiabot("call", "600", *record, *at(sim.url), cwd=tmp_path)
         assert code == 0, err
-        assert set(outcome(out)) == KEYS | QUALITY
+        assert set(outcome(out)) == KEYS | MORE
         assert (outcome(out)["loss"], err) == (0, "")
         assert outcome(out)["silent_for_s"] < 1
         assert outcome(out)["mos"] is None or outcome(out)["mos"] > 3.5
         assert outcome(out)["answered"] is True
+        assert outcome(out)["ended"] == "hangup"
         assert outcome(out)["packets_received"] > 50
         assert sim.snapshot()["legs"] == []
     samples, rate = read_wav(tmp_path / "r.wav")
@@ -95,6 +96,16 @@ async def test_refusals_have_their_code(number: str, status: int, tmp_path: Path
         code, out, _ = await vodiabot("call", NUMBERS[number], "--json", *at(sim.url), cwd=tmp_path)
         assert code == 1
         assert (outcome(out)["answered"], outcome(out)["code"]) == (False, status)
+        assert outcome(out)["error"].startswith(f"{NUMBERS[number]} "), "it names the number"
+
+
+async def test_a_recording_that_fails_in_the_call_is_a_failure(tmp_path: Path) -> None:
+    async with simulator() as sim:
+        full = ["--record", "/dev/full", "--duration", "1", "--json"]  # a disk that is full
+        code, out, err = await vodiabot("call", "600", *full, *at(sim.url), cwd=tmp_path)
+    assert (code, outcome(out)["answered"]) == (1, True), err
+    assert "/dev/full" in outcome(out)["error"]
+    assert "No space left" in outcome(out)["error"]
 
 
 async def test_beside_the_running_bot_of_the_same_file(tmp_path: Path) -> None:

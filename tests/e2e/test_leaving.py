@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -94,6 +95,9 @@ async def test_a_call_that_goes_on_is_hung_up_with_a_bye(tmp_path: Path) -> None
             assert call.reason == "remote_hangup"
             with trio.fail_after(20):
                 assert await process.wait() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    [line] = [line for line in lines if line["event"] == "leaving"]
+    assert (line["calls"], line["at_most_s"], line["sooner"]) == (1, 1.0, "by a second signal")
 
 
 async def test_a_second_signal_hangs_up_at_once(tmp_path: Path) -> None:

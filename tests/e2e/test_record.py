@@ -58,7 +58,7 @@ async def test_there_must_be_a_bot(tmp_path: Path) -> None:
 async def _recorded(command: list[str], folder: Path) -> None:
     code, out, err = await vodiabot(*command, cwd=folder)
     assert (code, err) == (0, ""), err
-    assert "lines" in out
+    assert "line" in out
 
 
 async def _take_over(folder: Path, url: str) -> None:

@@ -101,6 +101,16 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
     assert "gone (which does not exist)" in problem.problem.message
 
 
+def test_a_plugin_that_is_misspelt(tmp_path: Path) -> None:
+    for name in ("one", "sales", "test_sales", "conftest"):
+        write(tmp_path, f"plugins/{name}.py", ANSWERS)
+    text = '[plugins]\npath = ["plugins"]\nenabled = ["salse", "bot"]\n[plugin.xyz]\na = 1\n'
+    sales, bot, section = (problem.problem.message for problem in load(tmp_path, text)[1])
+    assert sales.endswith('; did you mean "sales"?')
+    assert bot.endswith(" (there is one, sales)"), "neither what is misspelt itself, nor its tests"
+    assert section == 'there is no plugin "xyz" (there is one, sales)'
+
+
 def test_a_file_and_a_folder_of_one_name(tmp_path: Path) -> None:
     write(tmp_path, "plugins/one.py", ANSWERS)
     write(tmp_path, "plugins/one/__init__.py", ANSWERS)

@@ -42,6 +42,7 @@ class Config:
     main: Server | None = None
     by_name: dict[str, Server] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    days: list[Literal["sat", "sun"]] = field(default_factory=list)
     inner: bool = field(default=True, init=False)
 
     def __post_init__(self):
@@ -105,7 +106,9 @@ def test_a_section_becomes_the_model(tmp_path: Path) -> None:
         ('number = "1"\n"a b" = 1\n', ['12: plugin.it."a b": there is no such option']),
         ('number = "1"\nlevel = 9\n', ["12: plugin.it.level: expected a whole number <= 5"]),
         ('number = "1"\nlevel = true\n', ["12: plugin.it.level: expected a whole number, got true or false"]),
-        ('number = "1"\nmode = "dusk"\n', ["12: plugin.it.mode: invalid enum value 'dusk'"]),
+        ('number = "1"\nmode = "dusk"\n', ['12: plugin.it.mode: must be "day" or "night"']),
+        ('number = "1"\nmode = 3\n', ["12: plugin.it.mode: expected a text in quotes, got a whole number"]),
+        ('number = "1"\ndays = ["sat", "mon"]\n', ['12: plugin.it.days[1]: must be "sat" or "sun"']),
         ('number = "1"\nfile = 3\n', ["12: plugin.it.file: expected a path, in quotes"]),
         ('number = "1"\nat = "late"\n', ["12: plugin.it.at: invalid RFC3339 encoded time"]),
         ('number = "1"\nwords = ["a", 2]\n', ["12: plugin.it.words[1]: expected a text in quotes"]),
@@ -198,7 +201,7 @@ def test_a_plugin_is_described(tmp_path: Path) -> None:
     assert (info.name, info.doc, info.hooks) == ("it", "What it does.", ("answer_call",))
     options = {o.name: o for o in info.options}
     assert list(options) == [
-        "number", "pause", "level", "mode", "file", "at", "servers", "main", "by_name", "words",
+        "number", "pause", "level", "mode", "file", "at", "servers", "main", "by_name", "words", "days",
     ]  # fmt: skip
     assert (options["number"].required, options["number"].default) == (True, "")
     assert options["number"].doc == "Who is\ncalled."

@@ -6,6 +6,7 @@ import datetime
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,21 @@ async def test_a_pbx_that_speaks_no_tls() -> None:
         await told.until(lambda: session.trouble is not None)
         assert isinstance(session.trouble, ConnectionLost)
         assert "\n" not in str(session.trouble)
+
+
+async def test_a_port_that_answers_in_plain_text_is_told_as_that() -> None:
+    async def answer(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some()
+            await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+        url = f"https://127.0.0.1:{listener.socket.getsockname()[1]}"
+        with pytest.raises(ConnectionLost) as caught:
+            await Session(pbx_config(url), extension_config()).login_once()
+        nursery.cancel_scope.cancel()
+    assert f"{url}/rest/system/session: what answers there speaks no TLS: is it http://" in str(caught.value)
 
 
 @pytest.mark.parametrize("text", [None, "", "no certificate"])

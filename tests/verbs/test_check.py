@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from vodiabot.verbs.check import check
-from vodiabot.verbs.common import USAGE, Connection
+from vodiabot.verbs.common import DONE, USAGE, Connection
 
 BOTH = """[pbx]
 url = "ws://127.0.0.1:9"
@@ -44,3 +45,50 @@ def test_where_the_plugins_can_t_be_told_nothing_is_guessed(tmp_path: Path, caps
     wrong = BOTH.replace('enabled = ["greeter"]', 'enabled = "greeter"')
     lines = told(tmp_path, wrong, capsys)
     assert [line.split(": ")[2] for line in lines] == ["pbx.domian", "plugins.enabled"]
+
+
+RIGHT = """[pbx]
+url = "ws://127.0.0.1:9"
+domain = "localhost"
+
+[[extension]]
+user = "45"
+password = "bot"
+
+[bot]
+state_dir = "a/b/state"
+"""
+
+
+def test_a_state_dir_that_can_not_be_written_to_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").write_text("a file")  # where root is stopped, too
+    nowhere = RIGHT.replace("a/b/state", "/proc/nope")
+    [line] = told(tmp_path, nowhere, capsys)
+    assert line.startswith("vodiabot: /bot.toml:10: bot.state_dir: /proc/nope can't be written to by this user (uid ")
+    assert line.endswith("): No such file or directory")
+    lines = told(tmp_path, RIGHT.replace("domain =", "domian ="), capsys)
+    assert [line.split(": ")[2] for line in lines] == ["pbx.domian", "bot.state_dir"], "beside the others"
+
+
+def test_a_plugin_that_no_route_leads_to_is_a_note_and_nothing_is_left_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(RIGHT + '[plugins]\nenabled = ["notify", "greeter"]\n')
+    message = '"greeter" answers calls, but no [[route]] leads to it'
+    assert check(Connection(file), online=False, as_json=False) == DONE
+    out = capsys.readouterr().out
+    assert out == f"note: {file}:12: plugins.enabled[1]: {message}\nthe configuration is right\n"
+    assert check(Connection(file), online=False, as_json=True) == DONE
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True,
+        "problems": [],
+        "login": [],
+        "notes": [{"file": str(file), "line": 12, "key": "plugins.enabled[1]", "message": message}],
+    }
+    file.write_text(file.read_text() + '[[route]]\nplugin = "greeter"\n')
+    assert check(Connection(file), online=False, as_json=False) == DONE
+    assert capsys.readouterr().out == "the configuration is right\n"
+    assert list(tmp_path.iterdir()) == [file], "to look is not to make the folder, which may be another user's to make"

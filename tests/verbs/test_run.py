@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from prometheus_client.samples import Sample
 from structlog.testing import capture_logs
 
 from vodiabot.bot import Bot
 from vodiabot.config import load
+from vodiabot.control import sole_bot
+from vodiabot.errors import AlreadyRunning, ConfigError, UsageError
+from vodiabot.verbs.common import Connection
 from vodiabot.verbs.plugins import in_words
-from vodiabot.verbs.run import make_bot
+from vodiabot.verbs.run import make_bot, run, settled
 from vodiabot.verbs.status import lines
 
 TEXT = """
@@ -61,3 +65,34 @@ def test_a_section_of_no_plugin_is_told_as_that_and_not_as_a_route(tmp_path: Pat
     [line] = [entry for entry in logged if entry["log_level"] == "error"]
     assert (line["event"], line["plugin"]) == ("what bot.toml says of a plugin can't be had", "greter")
     assert 'there is no plugin "greter"; did you mean "greeter"?' in line["why"]
+
+
+async def test_a_second_bot_on_the_same_state_dir_is_refused_before_its_plugins_are_imported(tmp_path: Path) -> None:
+    file, tape = tmp_path / "bot.toml", tmp_path / "tape.jsonl"
+    file.write_text(TEXT.replace("[plugin.greter]", "[plugin.greeter]") + BROKEN + '[bot]\nstate_dir = "state"\n')
+    (tmp_path / "broken.py").write_text("import pathlib\npathlib.Path(__file__).with_name('imported').touch()\n")
+    config = load(file)
+    with sole_bot(config.bot.state_dir), pytest.raises(AlreadyRunning):
+        await run(config, lambda: config, record=tape)
+    assert not tape.exists()
+    assert not (tmp_path / "imported").exists()
+
+
+def test_all_mistakes_are_told_at_the_first_start(tmp_path: Path) -> None:
+    file = tmp_path / "bot.toml"
+    file.write_text(TEXT.replace("password", "pasword").replace("greter", "greeter").replace("text", "txet") + BROKEN)
+    (tmp_path / "broken.py").write_text("")
+    with pytest.raises(ConfigError) as refused:
+        settled(Connection(file))
+    keys = [problem.key for problem in refused.value.problems]
+    assert keys == ["", "extension[0].password", "extension[0].pasword", "plugin.greeter.txet"]
+
+
+async def test_a_tape_that_is_there_is_told_as_that(tmp_path: Path) -> None:
+    file, tape = tmp_path / "bot.toml", tmp_path / "tape.jsonl"
+    file.write_text(TEXT.split("[plugin")[0] + '[bot]\nstate_dir = "state"\n')
+    tape.write_text("of yesterday")
+    config = load(file)
+    with pytest.raises(UsageError, match=r"tape\.jsonl is there already: a tape is a new file$"):
+        await run(config, lambda: config, record=tape)
+    assert tape.read_text() == "of yesterday"

@@ -28,6 +28,7 @@ async def test_of_a_running_bot(toml: Path, tmp_path: Path, capsys: pytest.Captu
             return bot.status()
 
         async with trio.open_nursery() as nursery:
+            state.mkdir(exist_ok=True)
             await nursery.start(serve_control, state, {"status": answer})
             assert await status(toml, as_json=True) == 0
             found = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -51,8 +52,15 @@ async def test_of_a_running_bot(toml: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 async def test_of_none(toml: Path) -> None:
-    with pytest.raises(NotRunning, match="no bot runs"):
+    with pytest.raises(NotRunning, match=r"no bot runs .*: `vodiabot run` starts one$"):
         await status(toml, as_json=False)
+
+
+async def test_of_none_where_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(NotRunning, match=r"no bot runs .*: there is no bot\.toml here, name the bot's with -c$"):
+        await status(None, as_json=False)
 
 
 def test_what_goes_badly_is_told() -> None:
@@ -79,7 +87,7 @@ def test_what_goes_badly_is_told() -> None:
     assert "blocked: 2 times, 3.2 s in all (slow 1, the engine 1)" in text
     assert "45  down: no answer in time" in text
     assert "up 1m 15s  from '46 Eve\\x1b[2J'  opus  MOS 3.1  lost 10 of 100  jitter 12 ms" in text
-    assert "(10 errors)  3 events waiting  10 failures  1 time-outs  1 quarantines" in text
+    assert "(10 errors)  3 events waiting  10 failures  1 time-out  1 quarantine" in text
 
 
 @pytest.mark.parametrize(

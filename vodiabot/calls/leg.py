@@ -140,6 +140,8 @@ class Leg:
         Raises IllegalMove, CallEnded, ConnectionLost, TransferFailed, MediaError; NotAllowed for a plugin that may not.
         """
         self.may(*NEEDED.get(type(intent), ()))
+        if isinstance(intent, steps.WantTransfer | steps.WantJoin):
+            self._log.info("a transfer begins", to=intent.to)
         asked = Asked(intent)
         self.post(asked)
         await asked.reply.wait()

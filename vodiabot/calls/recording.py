@@ -23,8 +23,9 @@ class RunningRecording:
         self.path = path
         self.result: Recording | None = None
         """Set when it is over: the body was left, or the call ended before. None if nothing could be recorded."""
+        self.error: Exception | None = None
+        """Why it failed, as soon as it did. Raised when the body is left, too, if nothing else flies there."""
         self._stereo = stereo
-        self._error: Exception | None = None
         self._stop = trio.CancelScope()
         self._done = trio.Event()
 
@@ -41,7 +42,7 @@ class RunningRecording:
             return  # before it began: nothing was recorded
         except Exception as exc:  # noqa: BLE001 - raised where the plugin is; here it would take the call down
             log.warning("a recording failed", call=leg.id, why=str(exc) or repr(exc))
-            self._error = exc
+            self.error = exc
         finally:
             self._done.set()
 
@@ -51,8 +52,8 @@ class RunningRecording:
             await self._done.wait()
 
     def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
 
 @asynccontextmanager

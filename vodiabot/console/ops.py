@@ -23,7 +23,7 @@ PING_TIMEOUT = 2.0
 async def serve_ops(bot: Bot, listen: str, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
     """Serve `/healthz`, `/readyz` and `/metrics` until cancelled; started with the address.
 
-    Raises UsageError if the address can't be listened on.
+    Raises ListenError if the address can't be listened on.
     """
 
     async def healthz(request: Request) -> Response:

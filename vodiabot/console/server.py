@@ -26,7 +26,7 @@ async def serve_console(
 ) -> None:
     """Serve until cancelled; started with the page's address. `snapshot` gives what `/state.json` answers.
 
-    Raises UsageError if the address can't be listened on.
+    Raises ListenError if the address can't be listened on.
     """
 
     async def state(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterable
 from functools import partial
@@ -15,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..errors import UsageError
+from ..errors import ListenError, UsageError
 
 HEADERS = {
     b"content-security-policy": b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -49,12 +50,16 @@ async def serve(
 
 
 def bind(listen: str, what: str) -> socket.socket:
-    """A listening socket at HOST:PORT. Raises UsageError, which names `what` it is for."""
+    """A listening socket at HOST:PORT. Raises ListenError, which names `what` it is for; UsageError if it is none."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     try:
         return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, ValueError, OverflowError) as exc:
+    except OSError as exc:
+        why = "the port is in use" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+        why = why.partition(" (while attempting")[0]  # Python's own, with the address once more
+        raise ListenError(f"{what} can't listen on {listen}: {why}") from exc
+    except (ValueError, OverflowError) as exc:
         raise UsageError(f"{what} can't listen on {listen}: {exc}") from exc
 
 

@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 async def serve_routes(
     routes: Routes, config: HttpConfig, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve `/plugin/NAME/…` until cancelled; started with the address. Raises UsageError if it can't be had."""
+    """Serve `/plugin/NAME/…` until cancelled; started with the address. Raises ListenError if it can't be had."""
     listener = bind(config.listen, "[http]")
     app = Starlette(
         routes=[web_route(routes)],

@@ -5,7 +5,7 @@ from .describe import describe
 from .dispatch import PluginHost
 from .guard import current_plugin
 from .hookspecs import HOOKS, hookimpl
-from .loader import load_plugins, outdated, unload
+from .loader import load_plugins, outdated, unload, unrouted
 from .model import LoadedPlugin, Option, PluginInfo, PluginProblem, PluginState
 from .routes import choose as choose_route
 from .watchdog import Watchdog
@@ -26,4 +26,5 @@ __all__ = [
     "load_plugins",
     "outdated",
     "unload",
+    "unrouted",
 ]

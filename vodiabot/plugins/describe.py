@@ -18,11 +18,11 @@ from msgspec import structs
 from ..capabilities import grant_of
 from ..config.model import Config
 from .declared import engines_wrong
-from .discovery import Found, NotFound, Places
+from .discovery import Found, Places
 from .importing import ImportFailed, forget, import_plugin
 from .loader import load_plugins, unload
 from .model import LoadedPlugin, Option, PluginInfo, PluginProblem
-from .settings import NO_DEFAULT, ModelError, ModelField, fields_of, is_model, suggestion
+from .settings import NO_DEFAULT, ModelError, ModelField, fields_of, is_model
 from .validation import implementations_of
 
 
@@ -38,10 +38,7 @@ def look_up(name: str, config: Config, shipped: Path | None = None) -> tuple[Plu
     """Of any plugin that is to be found, enabled or not, and what is wrong with it or its section; None if it can't
     be imported. Raises NotFound, with a suggestion."""
     places = Places(config.plugins.path, shipped)
-    try:
-        found = places.find(name)
-    except NotFound as exc:
-        raise NotFound(f"{exc}{suggestion(name, sorted(places.names()))}") from None
+    found = places.find(name)
     alone = structs.replace(config, plugins=structs.replace(config.plugins, enabled=(name,)), routes=())
     loaded, problems = load_plugins(alone, shipped=shipped)
     problems = [problem for problem in problems if problem.plugin == name]

@@ -12,10 +12,14 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 
+from .settings import suggestion
+
 GROUP = "vodiabot.plugins"
 """Of installed entry points."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_OF_TESTS = re.compile(r"test_|conftest$")
+"""They lie beside plugins, and hardly ever are any."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Places:
         self._installed = tuple(entry_points(group=GROUP))
 
     def find(self, name: str) -> Found:
-        """The plugin of this name. Raises NotFound."""
+        """The plugin of this name. Raises NotFound, with a suggestion."""
         if not _NAME.fullmatch(name):
             raise NotFound(f"\"{name}\" can't be a plugin's name: letters, digits, _ and - are allowed")
         for folder in self._folders:
@@ -70,12 +74,16 @@ class Places:
             return found
         if self._shipped is not None and (found := _in_folder(self._shipped, name)) is not None:
             return replace(found, shipped=True)
-        raise NotFound(f'there is no plugin "{name}"{self._where_it_was_sought()}')
+        raise NotFound(f'there is no plugin "{name}"{self._where_it_was_sought()}{self.suggestion(name)}')
 
     def names(self) -> set[str]:
         """Of all plugins that could be enabled."""
         folders = (*self._folders, *([self._shipped] if self._shipped else []))
         return {n for folder in folders for n in _names_in(folder)} | {e.name for e in self._installed}
+
+    def suggestion(self, name: str) -> str:
+        """`; did you mean "greeter"?`, or what there is."""
+        return suggestion(name, sorted(other for other in self.names() if not _OF_TESTS.match(other)))
 
     def _installed_as(self, name: str) -> Found | None:
         fitting = {(e.value, e.dist.name if e.dist else ""): e for e in self._installed if e.name == name}

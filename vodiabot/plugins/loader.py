@@ -16,7 +16,7 @@ from .importing import Imported, ImportFailed, file_of, forget, import_plugin, i
 from .lifespan import lifespan_of
 from .model import LoadedPlugin, PluginProblem
 from .secret_values import secrets_in
-from .settings import ModelError, fields_of, is_model, read, suggestion
+from .settings import ModelError, fields_of, is_model, read
 from .validation import implementations_of
 
 
@@ -195,10 +195,10 @@ def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]
     """A section of a plugin that is merely not enabled is fine; one of a plugin that nobody knows is a
     slip."""
     sections = [name for name in config.plugin if name not in config.plugins.enabled]
-    known = places.names() | set(config.plugins.enabled) if sections else set()
+    known = places.names() if sections else set()
     for name in sections:
         if name not in known:
-            message = f'there is no plugin "{name}"{suggestion(name, sorted(known))}'
+            message = f'there is no plugin "{name}"{places.suggestion(name)}'
             yield PluginProblem(name, _problem(config.where, f"plugin.{name}", message), left_out=False)
 
 
@@ -210,3 +210,11 @@ def _routes_to_nowhere(config: Config, loaded: list[LoadedPlugin]) -> Iterator[P
             message = f'"{route.plugin}" does not answer calls: it has no answer_call'
             problem = _problem(config.where, f"route[{index}].plugin", message)
             yield PluginProblem(route.plugin, problem, left_out=False)
+
+
+def unrouted(config: Config, loaded: Iterable[LoadedPlugin]) -> list[Problem]:
+    """Plugins that answer calls and get none; no mistake, as one may do other things, too."""
+    routed = {route.plugin for route in config.routes}
+    idle = [plugin.name for plugin in loaded if "answer_call" in plugin.implementations and plugin.name not in routed]
+    message = '"{}" answers calls, but no [[route]] leads to it'
+    return [_problem(config.where, _enabled_key(config, name), message.format(name)) for name in idle]

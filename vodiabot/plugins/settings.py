@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import enum
 import os
 import re
 import types
@@ -17,7 +18,7 @@ import msgspec
 
 from ..config import dotted
 from ..config.model import Secret
-from ..config.reading import Source, Wrong
+from ..config.reading import Source, Wrong, either
 from ..config.secrets import secret
 
 NO_DEFAULT = object()
@@ -121,7 +122,9 @@ def _flaws_of_value(value: Any, expected: Any, key: str, base: Path) -> Iterator
     try:
         _convert(value, expected, base)
     except msgspec.ValidationError as exc:
-        yield _flaw(exc, key)
+        flaw, words = _flaw(exc, key), _choices(expected)
+        among = flaw.key == key and words and flaw.message.startswith("invalid enum value")
+        yield Flaw(key, f"must be {either(words)}") if among else flaw
 
 
 def _flaws_of_table(table: Mapping[str, Any], model: type, key: str, base: Path) -> Iterator[Flaw]:
@@ -167,10 +170,10 @@ def _alternatives(expected: Any) -> tuple[Any, ...]:
 
 
 def _parts(value: Any, expected: Any, key: str) -> Iterator[tuple[Any, Any, str]]:
-    """The items of a list or table of models, with their types and keys."""
+    """The items of a list or table of models or choices, with their types and keys."""
     for alternative in _alternatives(expected):
         item_type = _item_type(value, alternative)
-        if item_type is None or not _holds_models(item_type):
+        if item_type is None or not (_holds_models(item_type) or _choices(item_type)):
             continue
         if isinstance(value, Mapping):
             yield from ((item, item_type, _below(key, name)) for name, item in value.items())
@@ -191,6 +194,20 @@ def _item_type(value: Any, expected: Any) -> Any:
 
 def _holds_models(expected: Any) -> bool:
     return any(is_model(t) for t in _alternatives(_plain(expected)))
+
+
+def _choices(expected: Any) -> list[str]:
+    """The texts of which one has to be chosen; none where that is not all there is."""
+    words: list[Any] = []
+    for alternative in _alternatives(_plain(expected)):
+        if typing.get_origin(alternative) is typing.Literal:
+            words += typing.get_args(alternative)
+        elif isinstance(alternative, type) and issubclass(alternative, enum.Enum):
+            words += [member.value for member in alternative]
+        elif alternative is not type(None):
+            return []
+    words = [word for word in words if word is not None]
+    return words if all(isinstance(word, str) for word in words) else []
 
 
 def _convert(value: Any, expected: Any, base: Path) -> Any:

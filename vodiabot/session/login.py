@@ -34,6 +34,10 @@ _SESSION = re.compile(r"[!-:<-~]{1,4096}")
 """What can stand in a `Cookie` header: visible ASCII but the semicolon, and no header goes on for ever."""
 
 
+NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+"""What OpenSSL's versions say of an answer in plain text."""
+
+
 class Ticket(msgspec.Struct, frozen=True):
     """What a login gives. `repr` would show the session id, so it is never logged."""
 
@@ -163,9 +167,18 @@ def _plain(exc: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message}); see [pbx] ca_file"
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return _of_tls(cause.reason)
         cause = cause.__cause__ or cause.__context__
     if isinstance(exc, httpx.ProtocolError):
         return "what it answers is not HTTP, or broke off"
     if isinstance(exc, httpx.TimeoutException | trio.TooSlowError):
         return "no answer in time"
     return str(exc) or type(exc).__name__
+
+
+def _of_tls(reason: str) -> str:
+    """OpenSSL's word for what it met, in words."""
+    if reason in NO_TLS:
+        return "what answers there speaks no TLS: is it http:// (or ws://), or another port?"
+    return f"TLS failed ({reason.replace('_', ' ').lower()})"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractAsyncContextManager, nullcontext
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import msgspec
 import trio
 
 from ..bot import Bot
 from ..calls import Call
+from ..calls.recording import RunningRecording
 from ..config import Config
-from ..errors import CallEnded, DialError, VodiabotError
+from ..errors import CallEnded, DialError, Rejected, UsageError, VodiabotError
 from ..events import CallSilent
 from ..servers import without_servers
+from .call_words import ended, rejected
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
 
@@ -53,6 +56,8 @@ class Outcome:
     """Part of the other side's packets that did not come, 0 to 1."""
     silent_for_s: float | None = None
     """At the end of the call, since the last packet of the other side."""
+    ended: str | None = None
+    """Why an answered call ended: `hangup` by us, `remote_hangup`, and so on as in `events.CallEnded`."""
 
 
 NOTHING_HEARD = "nothing was heard of the other side"
@@ -61,7 +66,9 @@ HEARD_BY_NOW = 1.0
 
 
 async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
-    """Exit code 0 if the call was answered and did what was wished."""
+    """Exit code 0 if the call was answered and did what was wished. Raises UsageError before anybody is called."""
+    if wishes.record is not None:
+        _check_writable(wishes.record)
     outcome = Outcome()
     config = _for_one_call(config, wishes)
     bot = Bot(config, plugins=(), media=media_of(config), make_session=make_session)
@@ -75,8 +82,19 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
             outcome.error = "interrupted"
         bot.drain()
         nursery.cancel_scope.cancel()
-    _print(wishes, outcome, as_json)
+    show(wishes, outcome, as_json=as_json)
     return DONE if outcome.answered and outcome.error is None else FAILED
+
+
+def _check_writable(path: Path) -> None:
+    """What is there stays as it is until somebody has answered. Raises UsageError."""
+    was_there = os.path.lexists(path)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666))
+        if not was_there:
+            path.unlink()
+    except OSError as exc:
+        raise UsageError(f"--record {path}: can't be written: {exc.strerror or exc}") from exc
 
 
 def _for_one_call(config: Config, wishes: Wishes) -> Config:
@@ -96,6 +114,8 @@ async def _attempt(bot: Bot, wishes: Wishes, outcome: Outcome) -> None:
             outcome.answered, outcome.code = True, 200
             outcome.setup_ms = round((monotonic() - began) * 1000)
             await _talk(bot, living, wishes, outcome)
+    except Rejected as exc:
+        outcome.code, outcome.error = exc.code, rejected(wishes.to, exc.code)
     except DialError as exc:
         outcome.code, outcome.error = exc.code, str(exc)
     except VodiabotError as exc:
@@ -121,7 +141,7 @@ async def _talk(bot: Bot, living: Call, wishes: Wishes, outcome: Outcome) -> Non
 
 async def _speak_and_record(living: Call, wishes: Wishes, outcome: Outcome) -> None:
     try:
-        async with _recording(living, wishes):
+        async with _recording(living, wishes, outcome):
             if wishes.dtmf:
                 await living.send_dtmf(wishes.dtmf)
             if wishes.play:
@@ -134,8 +154,19 @@ async def _speak_and_record(living: Call, wishes: Wishes, outcome: Outcome) -> N
         outcome.error = str(exc)
 
 
-def _recording(living: Call, wishes: Wishes) -> AbstractAsyncContextManager[Any]:
-    return nullcontext() if wishes.record is None else living.recording(wishes.record)
+@asynccontextmanager
+async def _recording(living: Call, wishes: Wishes, outcome: Outcome) -> AsyncIterator[None]:
+    """Its failure is told also where a hang-up or a signal cancels the body."""
+    if wishes.record is None:
+        yield
+        return
+    recording: RunningRecording | None = None
+    try:
+        async with living.recording(wishes.record) as recording:
+            yield
+    finally:
+        if recording is not None and recording.error is not None:
+            outcome.error = str(recording.error)
 
 
 async def _listen_for_digits(living: Call, outcome: Outcome) -> None:
@@ -165,20 +196,23 @@ def _count(living: Call, outcome: Outcome) -> None:
     sent_to_us = stats.packets_received + stats.packets_lost
     outcome.loss = round(stats.packets_lost / sent_to_us, 4) if sent_to_us else None
     outcome.silent_for_s = _rounded(stats.silent_for, 1)
+    outcome.ended = living.reason or None
 
 
 def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _print(wishes: Wishes, outcome: Outcome, as_json: bool) -> None:
+def show(wishes: Wishes, outcome: Outcome, *, as_json: bool) -> None:
+    """What became of it."""
     if as_json:
         say(json.dumps(vars(outcome)))
     elif outcome.error is not None:
         say_error(outcome.error)
     else:
         say(
-            f"{wishes.to} answered after {outcome.setup_ms} ms; {outcome.duration_s:.1f} s, "
+            f"{wishes.to} answered after {outcome.setup_ms} ms; "
+            f"{ended(outcome.ended or '')} after {outcome.duration_s:.1f} s; "
             f"{outcome.packets_sent} packets sent, {outcome.packets_received} received"
             + (f" ({outcome.loss:.1%} lost)" if outcome.loss else "")
             + (f", MOS {outcome.mos:.1f}" if outcome.mos is not None else "")

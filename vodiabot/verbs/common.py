@@ -184,6 +184,11 @@ def say_error(text: str) -> None:
         sys.stderr.write(line + "\n" if line.startswith("vodiabot:") else f"vodiabot: {line}\n")
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """`1 line`, `2 lines`."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def seconds(value: float | None) -> float:
     """None as "no limit"."""
     return math.inf if value is None else value

@@ -16,7 +16,7 @@ from ..doctor.findings import failed, ok, skipped, warning
 from ..errors import ConfigError, NotRunning, UsageError
 from ..logs import Redactor
 from ..session import Session
-from .common import DONE, FAILED, Connection, configuration, plugins_of, say
+from .common import DONE, FAILED, Connection, configuration, counted, plugins_of, say
 
 ASKING = 3.0
 """Seconds for a bot that runs."""
@@ -46,7 +46,8 @@ def lines(found: list[Finding]) -> Iterator[str]:
             yield f"{'':9}{'':{width}}  → {finding.advice}"
     counts = {state: sum(finding.state == state for finding in found) for state in ("failed", "warning")}
     yield ""
-    yield f"{counts['failed']} failed, {counts['warning']} warnings" if any(counts.values()) else "all is well"
+    bad = f"{counts['failed']} failed, {counted(counts['warning'], 'warning')}"
+    yield bad if any(counts.values()) else "all is well"
 
 
 async def _findings(connection: Connection, redactor: Redactor) -> list[Finding]:

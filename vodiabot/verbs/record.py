@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import trio
 from .. import __version__, logs
 from ..config import Config, state_dir_of
 from ..control import Answer, ask
+from ..errors import UsageError
 from ..tape import Tape
-from .common import DEFAULT_FILE, DONE, on_signals, say
+from .common import DEFAULT_FILE, DONE, counted, on_signals, say
 
 
 async def record(file: Path | None, tape: Path, *, seconds: float | None, mask_numbers: bool) -> int:
@@ -28,7 +30,7 @@ async def record(file: Path | None, tape: Path, *, seconds: float | None, mask_n
     finally:
         with trio.CancelScope(shield=True), trio.move_on_after(5):
             done = await ask(state_dir, "record-stop")
-            say(f"{done['lines']} lines")
+            say(counted(done["lines"], "line"))
     return DONE
 
 
@@ -41,7 +43,7 @@ def tape_requests(tape: Tape, config: Config) -> dict[str, Answer]:
     """How a running bot is asked to record."""
 
     async def start(path: str, mask_numbers: bool = False) -> Any:
-        tape.start(Path(path), mask_numbers=mask_numbers, about=about(config))
+        begin(tape, Path(path), config, mask_numbers=mask_numbers)
         return {"path": path}
 
     async def stop() -> Any:
@@ -49,6 +51,13 @@ def tape_requests(tape: Tape, config: Config) -> dict[str, Answer]:
         return {"lines": tape.lines}
 
     return {"record": start, "record-stop": stop}
+
+
+def begin(tape: Tape, path: Path, config: Config, *, mask_numbers: bool = False) -> None:
+    """Raises UsageError if the file is there, or can't be made."""
+    if not tape.running and os.path.lexists(path):
+        raise UsageError(f"{path} is there already: a tape is a new file")
+    tape.start(path, mask_numbers=mask_numbers, about=about(config))
 
 
 def about(config: Config) -> dict[str, Any]:

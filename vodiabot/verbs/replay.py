@@ -13,7 +13,7 @@ from ..config import Config, Secret
 from ..config.model import ExtensionConfig
 from ..errors import ConfigError
 from ..tape import Header, read_tape
-from .common import DONE, FAILED, plugins_of, say, say_error
+from .common import DONE, FAILED, counted, plugins_of, say, say_error
 
 
 def replay(config: Config, file: Path, *, as_json: bool, all_hooks: bool) -> int:
@@ -37,7 +37,8 @@ def replay(config: Config, file: Path, *, as_json: bool, all_hooks: bool) -> int
     for failure in done.failures:
         say_error(failure)
     if not as_json:
-        say(f"{len(done.failures)} failures of plugins, {len(done.differences)} differences from the tape")
+        failures, differences = counted(len(done.failures), "failure"), counted(len(done.differences), "difference")
+        say(f"{failures} of plugins, {differences} from the tape")
     return FAILED if done.failures or done.differences else DONE
 
 

@@ -15,14 +15,15 @@ import trio
 
 from ..bot import Bot
 from ..config import Config
-from ..control import Answer, serve_control
+from ..control import Answer, serve_control, sole_bot
 from ..errors import ConfigError, Problem
 from ..plugins import LoadedPlugin, PluginProblem, outdated
 from ..reloading import Loaded, Reloader
 from ..sd_notify import Notifier, keep_informed
 from ..tape import Tape, taped_media, taped_sessions
-from .common import DONE, make_session, media_of, on_signals, plugins_of, shipped_plugins
-from .record import about, new_tape, tape_requests
+from .check import every_mistake
+from .common import DONE, Connection, configuration, make_session, media_of, on_signals, plugins_of, shipped_plugins
+from .record import begin, new_tape, tape_requests
 
 TERMINAL = 0
 """The descriptor that is a terminal where somebody sits before it."""
@@ -30,17 +31,28 @@ TERMINAL = 0
 log = structlog.get_logger(__name__)
 
 
+def settled(connection: Connection) -> Config:
+    """The configuration to begin with. Raises ConfigError with all that is wrong, plugins' sections included: nobody
+    should have to mend it twice."""
+    try:
+        return configuration(connection)
+    except ConfigError as exc:
+        raise ConfigError(every_mistake(exc)) from exc
+
+
 async def run(config: Config, read: Callable[[], Config], *, record: Path | None = None) -> int:
     """Until SIGTERM or Ctrl-C; the first drains, the second hangs up at once. SIGHUP loads the configuration again,
-    which `read` gives. `record`: a tape to be written from the first login on."""
-    tape = new_tape()
-    bot = make_bot(config, tape)
-    if record is not None:
-        tape.start(record, about=about(config))
-    try:
-        await _run(bot, config, read, tape)
-    finally:
-        tape.stop()
+    which `read` gives. `record`: a tape to be written from the first login on. Raises AlreadyRunning."""
+    with sole_bot(config.bot.state_dir):  # before all else: plugins may do something as they are imported
+        tape = new_tape()
+        bot = make_bot(config, tape)
+        bot.keeps_calls = True
+        if record is not None:
+            begin(tape, record, config)
+        try:
+            await _run(bot, config, read, tape)
+        finally:
+            tape.stop()
     return DONE
 
 
@@ -51,7 +63,7 @@ async def _run(bot: Bot, config: Config, read: Callable[[], Config], tape: Tape)
             nursery.start_soon(on_signals, bot.drain)
             nursery.start_soon(_on_hangups, hangups, bot, reloader)
             answers = {**requests(bot, reloader), **tape_requests(tape, config)}
-            bot.keeps_calls = await nursery.start(serve_control, config.bot.state_dir, answers)
+            await nursery.start(serve_control, config.bot.state_dir, answers)
             async with trio.open_nursery() as living:
                 await living.start(bot.run)
                 nursery.start_soon(keep_informed, bot, Notifier(os.environ))

@@ -13,7 +13,7 @@ import trio
 from ..config import state_dir_of
 from ..control import ask
 from ..errors import NotRunning
-from .common import DEFAULT_FILE, DONE, say
+from .common import DEFAULT_FILE, DONE, counted, say
 
 PATIENCE = 10.0
 """Seconds. A bot that does not answer by then is blocked."""
@@ -23,11 +23,24 @@ async def status(file: Path | None, *, as_json: bool) -> int:
     """Ask and print. Raises NotRunning; ConfigError if the file can't be read, or is no TOML."""
     state_dir = state_dir_of(file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None))
     with trio.move_on_after(PATIENCE):
-        found = await ask(state_dir, "status")
+        found = await _asked(state_dir, file)
         for line in [json.dumps(found)] if as_json else lines(found):
             say(line)
         return DONE
     raise NotRunning(f"the bot has not answered for {PATIENCE:g} s")
+
+
+async def _asked(state_dir: Path, file: Path | None) -> dict[str, Any]:
+    """Raises NotRunning."""
+    try:
+        found: dict[str, Any] = await ask(state_dir, "status")
+    except NotRunning as exc:
+        if not isinstance(exc.__cause__, FileNotFoundError | ConnectionRefusedError):
+            raise
+        elsewhere = file is None and not DEFAULT_FILE.exists()
+        hint = "there is no bot.toml here, name the bot's with -c" if elsewhere else "`vodiabot run` starts one"
+        raise NotRunning(f"{exc}: {hint}") from exc
+    return found
 
 
 def lines(found: dict[str, Any]) -> Iterator[str]:
@@ -41,7 +54,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"memory: {_megabytes(memory['now'])} MB, at most {_megabytes(memory['peak'])} MB"
     if blocked["times"]:
         by = ", ".join(f"{name or 'the engine'} {count}" for name, count in blocked["by_plugin"].items())
-        yield f"blocked: {blocked['times']} times, {blocked['seconds']:.1f} s in all ({by})"
+        yield f"blocked: {counted(blocked['times'], 'time')}, {blocked['seconds']:.1f} s in all ({by})"
     yield from _section("sessions", [_session(session) for session in found["sessions"]])
     yield from _section("calls", [_call(call) for call in found["calls"]])
     yield from _section("plugins", [_plugin(plugin) for plugin in found["plugins"]])
@@ -76,20 +89,20 @@ def _call(call: dict[str, Any]) -> str:
 def _plugin(plugin: dict[str, Any]) -> str:
     until = f" until {_moment(plugin['until'])}" if plugin["until"] else ""
     reason = f" ({printable(plugin['reason'])})" if plugin["reason"] else ""
-    counted = [
-        f"{plugin[key]} {word}"
-        for key, word in (
-            ("calls", "calls"),
-            ("queued", "events waiting"),
-            ("failures", "failures"),
-            ("timeouts", "time-outs"),
-            ("quarantines", "quarantines"),
-            ("skipped", "events missed"),
+    told = [
+        counted(plugin[key], *words)
+        for key, words in (
+            ("calls", ("call",)),
+            ("queued", ("event waiting", "events waiting")),
+            ("failures", ("failure",)),
+            ("timeouts", ("time-out",)),
+            ("quarantines", ("quarantine",)),
+            ("skipped", ("event missed", "events missed")),
         )
         if plugin[key]
     ]
     state = plugin["state"].replace("_", " ")
-    return "  ".join([f"{plugin['name']}  {state}{until}{reason}", *counted])
+    return "  ".join([f"{plugin['name']}  {state}{until}{reason}", *told])
 
 
 def span(seconds: float) -> str:

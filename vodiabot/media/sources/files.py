@@ -47,7 +47,7 @@ class FileSource:
 
     def open(self, rate: int) -> Reader:
         # With "file:", a name that looks like a URL or an FFmpeg protocol stays a name.
-        return AvReader(f"file:{self.path}", str(self.path), {}, None)
+        return AvReader(f"file:{self.path}", str(self.path.absolute()), {}, None)  # who reads it asks: in which folder?
 
 
 @dataclass(frozen=True)
