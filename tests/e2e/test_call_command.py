@@ -138,7 +138,7 @@ async def test_errors_are_plain_lines(tmp_path: Path) -> None:
         cases = [
             (["call", "600", *at(sim.url)[:-1], "NOT_SET"], 2, "NOT_SET"),
             (["call", "600", *at("http://127.0.0.1:9")], 1, "127.0.0.1:9"),
-            (["call", "600", "--play", "none.wav", *at(sim.url)], 1, "none.wav"),
+            (["call", "600", "--play", "none.wav", *at(sim.url)], 2, "--play none.wav: can't be read"),
             (["call", "600"], 2, "bot.toml"),
         ]
         for arguments, expected, word in cases:

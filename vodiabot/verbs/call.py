@@ -67,6 +67,8 @@ HEARD_BY_NOW = 1.0
 
 async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
     """Exit code 0 if the call was answered and did what was wished. Raises UsageError before anybody is called."""
+    if wishes.play is not None:
+        _check_readable(wishes.play)
     if wishes.record is not None:
         _check_writable(wishes.record)
     outcome = Outcome()
@@ -84,6 +86,15 @@ async def call(config: Config, wishes: Wishes, *, as_json: bool) -> int:
         nursery.cancel_scope.cancel()
     show(wishes, outcome, as_json=as_json)
     return DONE if outcome.answered and outcome.error is None else FAILED
+
+
+def _check_readable(path: Path) -> None:
+    """Raises UsageError: nobody is rung for a sound that isn't there."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as exc:
+        raise UsageError(f"--play {path}: can't be read: {exc.strerror or exc}") from exc
 
 
 def _check_writable(path: Path) -> None:
