@@ -104,6 +104,7 @@ class _Replay:
             make_session=self._make_session,
             wall=lambda: self._header.began + self.now(),
             speech=VirtualSpeech(),
+            serve=False,
         )
 
     def now(self) -> float:

@@ -143,6 +143,7 @@ class World:
             make_session=partial(Session, connect=self.pbx.line.connect),
             wall=lambda: epoch + _now(),
             speech=self.speech,
+            serve=False,
         )
         self.bot = VirtualBot(self.engine, self.pbx, self.log)
 
