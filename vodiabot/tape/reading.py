@@ -50,8 +50,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"heard": "in", "s
 
 
 def read_tape(path: Path) -> tuple[Header, list[Entry]]:
-    """The whole tape. Raises ConfigError with all lines that make no sense; a last one that was cut off is left out, with
-    a warning: whoever wrote it was killed, or its disk was full."""
+    """The whole tape. Raises ConfigError with all lines that make no sense; a last one that was cut off is left out,
+    with a warning: whoever wrote it was killed, or its disk was full."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as exc:
@@ -65,7 +65,8 @@ def read_tape(path: Path) -> tuple[Header, list[Entry]]:
             entries.append(_entry(line, number))
         except (msgspec.DecodeError, ValueError) as exc:
             if number == last and not _is_json(line):
-                log.warning("the tape's last line is cut off: what comes before it is played", path=str(path), line=last)
+                why = "the tape's last line is cut off: what comes before it is played"
+                log.warning(why, path=str(path), line=number)
             else:
                 problems.append(Problem(str(path), number, "", str(exc)))
     if problems:

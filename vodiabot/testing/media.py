@@ -55,6 +55,9 @@ class VirtualMedia:
         """Told when a recording begins."""
         self.on_up: list[Callable[[VirtualLeg], None]] = []
         """Told when a leg's audio is up."""
+        self.passing: set[Path] | None = None
+        """If it is a set: a recording leaves a file that is there as it is, and else puts its path here, for whoever
+        removes it. None: recordings are written as they would be."""
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -74,7 +77,7 @@ class VirtualMedia:
         self, label: str, on_event: Callable[[MediaEvent], None], *, codecs: Sequence[str] | None = None
     ) -> VirtualLeg:
         leg = VirtualLeg(self.wire, label, on_event, self._pass_on)
-        leg.on_record, leg.on_up = self.on_record, self.on_up
+        leg.on_record, leg.on_up, leg.passing = self.on_record, self.on_up, self.passing
         self.legs.append(leg)
         return leg
 
@@ -129,6 +132,7 @@ class VirtualLeg:
         """What the other side has said, oldest first; `what` has the transcript (`sounds.Spoken`)."""
         self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
         self.on_up: list[Callable[[VirtualLeg], None]] = []
+        self.passing: set[Path] | None = None
         self.on_speech: list[Callable[[Sound], None]] = []
         """Told when the other side begins to say something, and when it has said it: for what hears speech."""
 
@@ -295,7 +299,7 @@ class VirtualLeg:
             told(self, path)
         quiet = None if silence is None else partial(self._silent_for, silence)
         stops = Stops(self._gone.wait, max_seconds, quiet, stop_on)
-        return await record(path, stops, self._digits, channels=2 if stereo else 1)
+        return await record(path, stops, self._digits, channels=2 if stereo else 1, passing=self.passing)
 
     async def _silent_for(self, seconds: float) -> None:
         """Returns when the other side has said nothing for so long."""

@@ -26,9 +26,10 @@ PYTEST_TRIO = ("trio", "pytest_trio.plugin")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "vodiabot(settings=None, sim=None, start=None, seed=0, speech=True): of a test that uses the fixtures `pbx` or "
-        "`bot`: the bot.toml (text, tables or path), the simulated PBX's [sim], when it begins (a datetime or its ISO "
-        "form), whether there is a speech provider",
+        "vodiabot(settings=None, sim=None, start=None, seed=0, speech=True, network=False): of a test that uses the "
+        "fixtures `pbx` or `bot`: the bot.toml (text, tables or path), the simulated PBX's [sim], when it begins (a "
+        "datetime or its ISO form), whether there is a speech provider, whether plugins may connect to other machines "
+        "and this one",
     )
 
 
@@ -52,8 +53,13 @@ def vodiabot_world(
         told.update(marker.kwargs)
     prepared = prepare(_author(request, tmp_path, told.get("settings", vodiabot_settings), told.get("sim")))
     try:
-        start, seed, speaks = told.get("start", BEGINNING), told.get("seed", 0), told.get("speech", True)
-        yield World(prepared, start=moment(start), seed=seed, speaks=speaks)
+        yield World(
+            prepared,
+            start=moment(told.get("start", BEGINNING)),
+            seed=told.get("seed", 0),
+            speaks=told.get("speech", True),
+            network=told.get("network", False),
+        )
     finally:
         prepared.forget()
 

@@ -32,8 +32,16 @@ class Stops:
     """Digits."""
 
 
-async def record(path: Path, stops: Stops, listeners: set[trio.MemorySendChannel[str]], *, channels: int) -> Recording:
-    """`listeners`: whoever is told each digit. Raises SourceError if the file can't be written."""
+async def record(
+    path: Path,
+    stops: Stops,
+    listeners: set[trio.MemorySendChannel[str]],
+    *,
+    channels: int,
+    passing: set[Path] | None = None,
+) -> Recording:
+    """`listeners`: whoever is told each digit. `passing`: see `VirtualMedia`. Raises SourceError if the file can't be
+    written."""
     began = trio.current_time()
     put, take = trio.open_memory_channel[str](100)
     listeners.add(put)
@@ -42,7 +50,7 @@ async def record(path: Path, stops: Stops, listeners: set[trio.MemorySendChannel
     finally:
         listeners.discard(put)
         duration = trio.current_time() - began
-        _write_silence(path, duration, channels=channels)
+        _write(path, duration, channels, passing)
     return Recording(path=path, duration=duration, stopped_by=stopped_by)
 
 
@@ -72,6 +80,13 @@ async def _first(stops: Stops, digits: trio.MemoryReceiveChannel[str]) -> str:
         for name, wait in waits.items():
             nursery.start_soon(stop_after, name, wait)
     return why
+
+
+def _write(path: Path, duration: float, channels: int, passing: set[Path] | None) -> None:
+    if passing is None or path in passing or not path.exists():
+        _write_silence(path, duration, channels=channels)
+        if passing is not None:
+            passing.add(path)
 
 
 def _write_silence(path: Path, duration: float, *, channels: int) -> None:

@@ -20,6 +20,8 @@ from .model import Cast, Scenario
 from .runner import Outcome, Player
 from .stage import Actor
 
+ALLOW = "--network allows it"
+
 
 class VirtualStage:
     """The world of the pytest fixtures."""
@@ -60,8 +62,8 @@ class VirtualStage:
         await self._world.pbx.loses_connection(seconds)
 
 
-def run_virtual(scenario: Scenario) -> Outcome:
-    """Raises ConfigError where the scenario's bot can't be set up."""
+def run_virtual(scenario: Scenario, *, network: bool = False) -> Outcome:
+    """`network`: plugins may connect to other machines. Raises ConfigError where the scenario's bot can't be set up."""
     player = Player(scenario, "virtual")
     error: BaseException | None = None
     with tempfile.TemporaryDirectory(prefix="vodiabot-") as state:
@@ -70,8 +72,13 @@ def run_virtual(scenario: Scenario) -> Outcome:
         try:
             plugins = into_plugins(scenario.file, scenario.faults, prepared.plugins, came)
             start = moment(scenario.start or BEGINNING)
-            world = World(replace(prepared, plugins=plugins), start=start, seed=scenario.seed)
-            in_virtual_time(partial(world.run, partial(_play, player, world, came)))
+            world = World(
+                replace(prepared, plugins=plugins), start=start, seed=scenario.seed, network=network, how=ALLOW
+            )
+            try:
+                in_virtual_time(partial(world.run, partial(_play, player, world, came)))
+            finally:
+                player.outcome.notes += world.refused
         except ConfigError:
             raise
         except Exception as exc:  # noqa: BLE001 - raised by `ended`, if it is nothing to be told
