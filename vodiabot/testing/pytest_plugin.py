@@ -112,6 +112,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         item.obj = test
         del item.runtest
     if raised:
+        from .blame import cut_to_the_author
+
+        if not item.config.getoption("fulltrace"):
+            cut_to_the_author(raised[0])
         raise raised[0]
     return result
 
@@ -156,11 +160,15 @@ def pytest_runtest_makereport(
     report = yield
     world = _world_of(item)
     if world is not None and call.when == "call" and report.failed:
+        from .blame import nobody_to_blame
         from .story import Unexpected
 
-        if call.excinfo is None or not isinstance(call.excinfo.value, Unexpected):
+        error = None if call.excinfo is None else call.excinfo.value
+        if error is not None and nobody_to_blame(error):
+            report.longrepr = f"{type(error).__name__}: {error}"
+        if not isinstance(error, Unexpected):
             report.sections.append(("vodiabot", str(world.pbx.story)))
-        if untold := world.bot.untold_failures(report.longreprtext):
+        if untold := world.bot.untold_failures(f"{report.longreprtext}\n{error}"):
             report.sections.append(("what plugins did wrong", untold))
         if lines := str(world.log):
             report.sections.append(("log of the bot", lines))
