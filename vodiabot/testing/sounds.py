@@ -204,6 +204,18 @@ def duration_of(source: Any) -> float:
     return _measured(source) if isinstance(source, Source) else 0.0
 
 
+def is_of_network(source: Any) -> bool:
+    """Whether (part of) it comes from a URL."""
+    match source:
+        case str():
+            return is_url(source)
+        case Louder():
+            return is_of_network(source.source)
+        case Playlist():
+            return any(map(is_of_network, source.sources))
+    return isinstance(source, UrlSource)
+
+
 def _of_readable(playlist: Playlist) -> float:
     """As a playlist is heard: what can't be read is left out, unless nothing can or all must be."""
     seconds, error = 0.0, None
