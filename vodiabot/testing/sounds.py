@@ -84,6 +84,8 @@ class Sound:
     ended: float | None = None
     """None: it is still heard."""
     gain: float = 0.0
+    lost: float | None = None
+    """Since when it no longer arrives: one-way audio."""
 
     @property
     def until(self) -> float:
@@ -93,7 +95,7 @@ class Sound:
     @property
     def whole(self) -> bool:
         """Whether it was heard to its end."""
-        return self.ended is not None and self.ended - self.began >= self.duration - 0.05
+        return self.lost is None and self.ended is not None and self.ended - self.began >= self.duration - 0.05
 
     @property
     def name(self) -> str:

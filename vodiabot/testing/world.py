@@ -20,7 +20,9 @@ from ..store import Store
 from .exchange import Exchange
 from .media import VirtualLeg, VirtualMedia
 from .offline import offline
+from .plugin_faults import PluginFault, PluginFaults
 from .settings import Prepared
+from .silence import silence
 from .speech import VirtualSpeech
 from .story import Deeds, Story
 from .watch_log import Failure, Log
@@ -145,15 +147,18 @@ class World:
         self.speech = VirtualSpeech()
         if not speaks:
             self.speech.fails_with = SpeechUnavailable("no speech provider is installed")
+        self.faults = PluginFaults(prepared.plugins)
         epoch = start.timestamp()
         config = prepared.config
         self.pbx = Exchange(prepared.sim, users=tuple(e.user for e in config.extensions), epoch=epoch, seed=seed)
+        self.pbx.on_fault = self._goes_wrong
+        self._nursery: trio.Nursery | None = None
         self.log = Log(self.pbx.story.clock)
         self.media = VirtualMedia(self.pbx.virtual.wire)
         self.media.on_record.append(self._records)
         self.engine = Bot(
             config,
-            plugins=prepared.plugins,
+            plugins=self.faults.plugins,
             media=self.media.opened,
             make_session=partial(Session, connect=self.pbx.line.connect),
             wall=lambda: epoch + _now(),
@@ -166,6 +171,15 @@ class World:
         call = next((call for call in self.engine.calls if call.id == leg.label), None)
         self.pbx.watcher.recording(call.remote.number if call is not None else "nobody")
 
+    def _goes_wrong(self, kind: Any, **more: Any) -> None:
+        """See `Exchange.fault`."""
+        if kind != "silence":
+            self.faults.add(PluginFault(kind, **more))
+        elif self._nursery is None:
+            raise UsageError("the test has not begun")
+        else:
+            silence(self.pbx, self.media, self._nursery, **more)
+
     def _refuses(self, text: str) -> None:
         self.refused.append(text)
         log.warning(text)
@@ -175,6 +189,7 @@ class World:
         Unexpected for what is left, and for plugins that failed."""
         with self.log.capturing(), self._offline():
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 await nursery.start(self.pbx.virtual.run)
                 result = await self._with_bot(body)
                 nursery.cancel_scope.cancel()
