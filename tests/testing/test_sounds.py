@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import wave
 from pathlib import Path
 
 import pytest
+import trio
 
 from vodiabot import sources
 from vodiabot.errors import SourceError
 from vodiabot.testing.offline import offline
+from vodiabot.testing.recording import Stops, record
 from vodiabot.testing.sounds import URL_SECONDS, duration_of
+from vodiabot.testing.world import in_virtual_time
 
 CHIME = Path(__file__).parent / "plugins" / "chime.wav"
 
@@ -32,3 +36,17 @@ def test_what_is_on_the_network_is_not_fetched() -> None:
         assert duration_of("https://radio.example.com/live") == URL_SECONDS
         assert duration_of(sources.playlist("https://radio.example.com/a.mp3", CHIME)) > URL_SECONDS
     assert asked == []
+
+
+def test_a_recording_is_a_whole_file_of_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "r.wav"
+    stops = Stops(trio.sleep_forever, max_seconds=300.0, silence=None, stop_on="")
+
+    async def recorded() -> None:
+        await record(path, stops, set(), channels=2)
+
+    in_virtual_time(recorded)
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 8000)
+        assert file.getnframes() == 300 * 8000
+        assert file.readframes(10**9) == bytes(4 * 300 * 8000)

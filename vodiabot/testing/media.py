@@ -123,6 +123,8 @@ class VirtualLeg:
         self._current: End | None = None
         self._up = trio.Event()
         self._gone = trio.Event()
+        self._while: set[trio.CancelScope] = set()
+        """Of what goes on for as long as it is open."""
         self._digits: set[trio.MemorySendChannel[str]] = set()
         self._sent = 0
         self._silent_since: float | None = None
@@ -235,7 +237,8 @@ class VirtualLeg:
                 await self.play(item, gain=gain)
             return
         duration = duration_of(source)
-        await self._while_open(self._up.wait)
+        if self.closed or not self.is_up:  # not each time that a prompt goes round
+            await self._while_open(self._up.wait)
         sound = Sound(source, duration, began=trio.current_time(), gain=gain)
         self.tell_peer(sound)
         try:
@@ -313,15 +316,12 @@ class VirtualLeg:
     async def _while_open(self, work: Callable[[], Any]) -> None:
         if self.closed:
             raise CallEnded(self.label, "closed")
-        async with trio.open_nursery() as nursery:
-
-            async def watch() -> None:
-                await self._gone.wait()
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(watch)
-            await work()
-            nursery.cancel_scope.cancel()
+        with trio.CancelScope() as scope:
+            self._while.add(scope)
+            try:
+                await work()
+            finally:
+                self._while.discard(scope)
         if self.closed:
             raise CallEnded(self.label, "closed")
 
@@ -371,6 +371,8 @@ class VirtualLeg:
     async def aclose(self) -> None:
         self.closed = True
         self._gone.set()
+        for scope in self._while:
+            scope.cancel()
         for door in self.doors:
             door.close()
         for end in self._ends.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import wave
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -90,11 +90,13 @@ def _write(path: Path, duration: float, channels: int, passing: set[Path] | None
 
 
 def _write_silence(path: Path, duration: float, *, channels: int) -> None:
+    frame = 2 * channels
+    size = frame * round(duration * RATE)
+    about = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, RATE, frame * RATE, frame, 16)
+    head = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + about + struct.pack("<4sI", b"data", size)
     try:
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(channels)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(bytes(2 * channels * round(duration * RATE)))
+        with path.open("wb") as file:  # an hour of zeros is not written: the file has a hole
+            file.write(head)
+            file.truncate(len(head) + size)
     except OSError as exc:
         raise SourceError(f"{path}: {exc}") from exc
