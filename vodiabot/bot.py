@@ -62,9 +62,11 @@ class Bot(OwnThings):
         wall: Callable[[], float] = time.time,
         watch: bool = False,
         speech: SpeechPort | None = None,
+        serve: bool = True,
     ) -> None:
         """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch. `watch`: a
-        thread looks whether the trio thread is blocked, and by whom. `speech`: None for what `[speech]` says."""
+        thread looks whether the trio thread is blocked, and by whom. `speech`: None for what `[speech]` says. `serve`:
+        listen where `[console]`, `[ops]` and `[http]` say so."""
         from .plugin_bot import PluginBots  # it is made of this very class
 
         self.config = config
@@ -114,7 +116,7 @@ class Bot(OwnThings):
         """When it began to run, and when its configuration was taken over; seconds since the epoch."""
         self.media: MediaPort | None = None
         """The audio engine, while the bot runs."""
-        self.servers = Servers(self)
+        self.servers = Servers(self, serve=serve)
         self.speech = speech or speech_of(config.speech, config.bot.state_dir)
         self._open_media = media
         self._make_session = make_session

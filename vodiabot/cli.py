@@ -39,6 +39,7 @@ PasswordEnv = Annotated[
 DialectOption = Annotated[str | None, typer.Option("--dialect", help="auto, classic or modern.")]
 Debug = Annotated[bool, flag("--debug", help="Log everything, and show tracebacks.")]
 AsJson = Annotated[bool, flag("--json", help="Machine-readable output.")]
+Network = Annotated[bool, flag("--network", help="In virtual time, too, plugins may reach other machines.")]
 Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where the simulator listens.")]
 
 
@@ -197,16 +198,17 @@ def replay(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A tape.")],
     config: File = None,
     all_hooks: Annotated[bool, flag("--all-hooks", help="Show hooks of presence and frames, too.")] = False,
+    network: Network = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Play a tape through the engine and the plugins of bot.toml in virtual time, and show what each plugin does. Exit
-    code 1 if one fails, or the bot does something else than it did then."""
+    code 1 if one fails, or the bot does something else than it did then. Nothing leaves the machine."""
     from .verbs.replay import replay as work
 
     def go() -> int:
         settings = configuration(Connection(config), pbx_optional=True)
-        return guarded(lambda: work(settings, file, as_json=as_json, all_hooks=all_hooks), debug=debug)
+        return guarded(lambda: work(settings, file, as_json=as_json, all_hooks=all_hooks, network=network), debug=debug)
 
     _finish(go, debug=debug)  # the engine is to log, as what it logs is part of what is shown
 
@@ -337,13 +339,15 @@ def scenario_run(
     against: Annotated[
         str, typer.Option(metavar="virtual|sim|bot.toml", help="Virtual time, the simulator, or a real PBX.")
     ] = "virtual",
+    network: Network = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Play scenarios. Exit code 0 if all of them pass, 1 if not, 2 if one is wrong and none was played."""
     from .verbs.scenario import run_scenarios
 
-    _finish(lambda: run_scenarios(files, against, as_json=as_json, debug=debug), debug=debug, log=False)
+    work = partial(run_scenarios, files, against, as_json=as_json, debug=debug, network=network)
+    _finish(work, debug=debug, log=False)
 
 
 @scenario_app.command("check")

@@ -22,14 +22,18 @@ log = structlog.get_logger(__name__)
 class Servers:
     """Of one bot. The addresses are None until it runs, and where there is none to listen on."""
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, *, serve: bool = True) -> None:
+        """`serve`: False to listen nowhere, whatever the configuration names."""
         self._bot = bot
+        self._serve = serve
         self.console_url: str | None = None
         self.ops_url: str | None = None
         self.http_url: str | None = None
 
     async def start(self, nursery: trio.Nursery) -> None:
         """All that the configuration names, as tasks. Raises ListenError if an address can't be listened on."""
+        if not self._serve:
+            return
         bot, config = self._bot, self._bot.config
         if config.ops.listen:
             self.ops_url = await nursery.start(serve_ops, bot, config.ops.listen)

@@ -280,7 +280,8 @@ async def living(
 def world_of(section: str, tmp_path: Path) -> World:
     """In real time, with pauses that a test can wait for."""
     settings = f'[plugins]\nenabled = ["notify"]\n[plugin.notify]\n{section}'
-    world = World(prepare(Author(settings, state_dir=tmp_path, file=tmp_path / "bot.toml", shipped=SHIPPED)))
+    author = Author(settings, state_dir=tmp_path, file=tmp_path / "bot.toml", shipped=SHIPPED)
+    world = World(prepare(author), network=True)
     plugin_of(world).LONGEST, plugin_of(world).TRIES = 0.05, 1000
     return world
 

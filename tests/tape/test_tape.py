@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from vodiabot.errors import ConfigError, UsageError
 from vodiabot.tape import Tape, read_tape, writing
@@ -129,7 +130,21 @@ def test_a_bad_tape_names_file_and_line(tmp_path: Path, text: str, where: str) -
     assert where in str(raised.value)
 
 
-def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["", "\n", "\n\n"])
+def test_a_last_line_that_was_cut_off_is_left_out_with_a_warning(tmp_path: Path, end: str) -> None:
     path = tmp_path / "t"
-    path.write_text('{"vodiabot_tape": 1}\n{"t": 1, "extension": "45", "up": "x"}\n{"t": 2, "exten')
-    assert len(read_tape(path)[1]) == 1
+    path.write_text(f'{{"vodiabot_tape": 1}}\n{{"t": 1, "extension": "45", "up": "x"}}\n{{"t": 2, "exten{end}')
+    with structlog.testing.capture_logs() as logged:
+        assert len(read_tape(path)[1]) == 1
+    assert [(line["log_level"], line["path"], line["line"]) for line in logged] == [("warning", str(path), 3)]
+
+
+def test_a_last_line_without_its_end_is_whole_and_a_broken_one_elsewhere_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    path.write_text('{"vodiabot_tape": 1}\n{"t": 1, "extension": "45", "up": "x"}')
+    with structlog.testing.capture_logs() as logged:
+        assert len(read_tape(path)[1]) == 1
+    assert logged == []
+    path.write_text('{"vodiabot_tape": 1}\n{"t": 1, "ext\n{"t": 2, "extension": "45", "up": "x"}\n')
+    with pytest.raises(ConfigError, match=f"{path}:2: "):
+        read_tape(path)

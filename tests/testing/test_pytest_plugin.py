@@ -100,6 +100,38 @@ def test_what_was_heard_instead_is_told_with_all_that_happened(project: pytest.P
     )
 
 
+def test_a_failure_is_that_of_the_authors_line_and_not_of_the_kits_insides(project: pytest.Pytester) -> None:
+    test = """
+        import trio
+
+        async def test_expectation(pbx, bot):
+            caller = await pbx.call(name="Ada")
+            await caller.hears("Goodbye")
+
+        async def test_engine(pbx, bot):
+            async with bot.dial("500", timeout=1):
+                pass
+
+        async def test_in_a_group(pbx, bot):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pbx.call, "46")
+
+        async def test_when_it_is_over(pbx, bot):
+            caller = await pbx.call()
+            await caller.presses("3")
+    """
+    result = run(project, test, "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=4)
+    lines = ["*test_menu.py:*: Unexpected", "*test_menu.py:*: NoAnswer", "Unexpected: plugin menu*"]
+    result.stdout.fnmatch_lines(lines)
+    told = result.stdout.str()
+    for inside in ("people.py", "hearing.py", "world.py", "pytest_plugin.py", "switchboard.py", "runner.py"):
+        assert inside not in told, inside
+    assert told.count("plugin menu, at 0.00 s") == told.count('raise ValueError("three")') == 1
+    whole = run(project, test, "-p", "no:cacheprovider", "--full-trace", "-k", "expectation")
+    whole.stdout.fnmatch_lines(["*hearing.py:*: Unexpected"])
+
+
 def test_deeds_that_differ_are_shown_side_by_side(project: pytest.Pytester) -> None:
     test = """
         async def test_menu(pbx, bot):

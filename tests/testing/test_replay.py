@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -139,3 +141,33 @@ def test_an_extension_that_is_not_configured_is_told(tmp_path: Path) -> None:
     header, entries = record(tmp_path)
     entries = [Entry(t=0.0, extension="99", up="registered"), *entries]
     assert any("extension 99" in moment.text for moment in play(tmp_path, (header, entries)).differences)
+
+
+def test_what_is_on_this_machine_and_beyond_is_left_alone(tmp_path: Path) -> None:
+    kept, new = tmp_path / "kept.wav", tmp_path / "new.wav"
+    kept.write_bytes(b"the evidence")
+    seen: list[bool] = []
+
+    async def recorded(call: Call) -> None:
+        await call.answer()
+        async with call.recording(kept), call.recording(new):
+            await call.sleep(1)
+        seen.append(new.exists())
+        with pytest.raises(OSError, match="--network allows it"):
+            socket.create_connection(("127.0.0.1", 9))
+
+    tape = record(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = parse(settings(tmp_path / "state") + f'[http]\nlisten = "127.0.0.1:{port}"\n')
+        done = trio.run(
+            partial(replay, config, [_plugin(recorded)], tape), clock=MockClock(autojump_threshold=0)
+        )
+    assert done.failures == []
+    assert of("refused", done) == [
+        "author wanted to reach 127.0.0.1:9, but nothing leaves the machine here (--network allows it)"
+    ]
+    assert seen == [True, True]
+    assert kept.read_bytes() == b"the evidence"
+    assert not new.exists()
+    assert not (tmp_path / "state").exists()

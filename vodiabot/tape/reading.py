@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from ..errors import ConfigError, Problem
 from .writing import VERSION
+
+log = structlog.get_logger(__name__)
 
 EVENTS = ("MediaUp", "MediaLost", "DtmfReceived", "FarSideSilent", "FarSideHeard")
 
@@ -47,22 +50,36 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename={"heard": "in", "s
 
 
 def read_tape(path: Path) -> tuple[Header, list[Entry]]:
-    """The whole tape. Raises ConfigError with all lines that make no sense; a last one that was cut off is left out."""
+    """The whole tape. Raises ConfigError with all lines that make no sense; a last one that was cut off is left out,
+    with a warning: whoever wrote it was killed, or its disk was full."""
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as exc:
         raise ConfigError([Problem(str(path), None, "", f"can't be read: {exc.strerror or exc}")]) from exc
     header = _header(path, lines[0])
+    last = max(number for number, line in enumerate(lines, start=1) if line or number == 1)
     problems: list[Problem] = []
     entries: list[Entry] = []
-    for number, line in enumerate(lines[1:-1], start=2):
+    for number, line in enumerate(lines[1:last], start=2):
         try:
             entries.append(_entry(line, number))
         except (msgspec.DecodeError, ValueError) as exc:
-            problems.append(Problem(str(path), number, "", str(exc)))
+            if number == last and not _is_json(line):
+                why = "the tape's last line is cut off: what comes before it is played"
+                log.warning(why, path=str(path), line=number)
+            else:
+                problems.append(Problem(str(path), number, "", str(exc)))
     if problems:
         raise ConfigError(problems)
     return header, sorted(entries, key=lambda entry: entry.t)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, ValueError):
+        return False
+    return True
 
 
 def _header(path: Path, line: bytes) -> Header:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import trio
 
@@ -15,6 +15,7 @@ from .faults import Fault, FaultyLine, Kind
 from .model import OpenPbx
 from .pbx import VirtualPbx
 from .people import Person
+from .plugin_faults import Kind as PluginKind
 from .sounds import Sound
 from .story import Story, Unexpected
 from .wire import Wire
@@ -40,6 +41,10 @@ class Exchange:
         self.people: list[Person] = []
         self._phones: dict[str, Person] = {}
         """By number: what `phone` gave, and the phones that ring because the bot calls them."""
+        self.on_fault: Callable[..., None] = lambda kind, **more: None
+        """Gets what goes wrong elsewhere than with frames: `World` does."""
+        self._bot_sounding: list[Sound] = []
+        """What the bot plays now."""
         self._began = 0.0
         self._news = trio.Event()
         self.virtual.on_change.append(self.news)
@@ -128,11 +133,34 @@ class Exchange:
         self.virtual.up = True
 
     def fault(
-        self, kind: Kind, frame: str = "", *, nth: int = 1, by_bot: bool = False, seconds: float = 1.0
+        self,
+        kind: Kind | PluginKind | Literal["silence"],
+        frame: str = "",
+        *,
+        nth: int = 1,
+        by_bot: bool = False,
+        seconds: float = 1.0,
+        plugin: str = "",
+        hook: str = "",
     ) -> None:
-        """From now on, this goes wrong on the way between the PBX and the bot: `pbx.fault("lose", "bye")`. See
-        `faults.Fault`."""
-        self.line.faults.append(Fault(kind, frame, nth, by_bot, seconds))
+        """From now on, this goes wrong. On the way between the PBX and the bot: `pbx.fault("lose", "bye")`, see
+        `faults.Fault`. In the only plugin, or in the one of several that is named: `pbx.fault("crash",
+        hook="answer_call")`, `pbx.fault("slow", seconds=8)`, see `plugin_faults.PluginFault`. One-way audio:
+        `pbx.fault("silence")`, the bot hears nobody, and with `by_bot=True` nobody hears the bot. Raises UsageError."""
+        match kind:
+            case "silence":
+                self.on_fault(kind, by_bot=by_bot)
+            case "slow" | "crash":
+                self.on_fault(kind, plugin=plugin, hook=hook, nth=nth, seconds=seconds)
+            case _:
+                self.line.faults.append(Fault(kind, frame, nth, by_bot, seconds))
+
+    def silence_the_bot(self) -> None:
+        """What the bot plays, says and presses arrives no more: it does it all the same."""
+        self.virtual.deaf = True
+        for sound in self._bot_sounding:
+            sound.lost = trio.current_time()
+        self.news()
 
     def lever(self, work: Callable[[float], list[Any]]) -> None:
         """Pull a lever of the model: `pbx.lever(lambda now: pbx.model.set_dnd(now, "46", True))`."""
@@ -171,7 +199,9 @@ class Exchange:
 
     def _bot_sounds(self, leg: str, sound: Sound) -> None:
         self.watcher.sound(self._number(leg), sound)
-        listener = self.listener(leg)
+        others = [one for one in self._bot_sounding if one is not sound]
+        self._bot_sounding = [*others, sound] if sound.ended is None else others
+        listener = None if self.virtual.deaf else self.listener(leg)
         if listener is not None:
             listener.hearing.hear(sound)
         self.news()

@@ -76,10 +76,10 @@ class Hearing:
     async def _until_heard(self, sound: Sound) -> None:
         patience = (sound.duration or LONGEST_TEXT) + 1.0
         await self._stage.until(
-            lambda: sound.ended is not None, patience, lambda: f"{sound.name} did not end within {patience:g} s"
+            lambda: _end_of(sound) is not None, patience, lambda: f"{sound.name} did not end within {patience:g} s"
         )
-        if not sound.whole and sound.ended is not None:
-            heard = sound.ended - sound.began
+        if not sound.whole and (end := _end_of(sound)) is not None:
+            heard = end - sound.began
             message = f"{self._who} heard only {heard:.1f} s of the {sound.duration:.1f} s of {sound.name}"
             raise self._stage.wrong(message)
 
@@ -91,3 +91,8 @@ class Hearing:
             sound = self.heard[known]
             at = self._since(sound.began)
             raise self._stage.wrong(f"{self._who} heard {sound.name} at {at:.1f} s, expected nothing")
+
+
+def _end_of(sound: Sound) -> float | None:
+    """When the one who hears it has heard the last of it."""
+    return sound.ended if sound.lost is None else sound.lost

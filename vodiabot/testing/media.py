@@ -55,6 +55,9 @@ class VirtualMedia:
         """Told when a recording begins."""
         self.on_up: list[Callable[[VirtualLeg], None]] = []
         """Told when a leg's audio is up."""
+        self.passing: set[Path] | None = None
+        """If it is a set: a recording leaves a file that is there as it is, and else puts its path here, for whoever
+        removes it. None: recordings are written as they would be."""
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -74,7 +77,7 @@ class VirtualMedia:
         self, label: str, on_event: Callable[[MediaEvent], None], *, codecs: Sequence[str] | None = None
     ) -> VirtualLeg:
         leg = VirtualLeg(self.wire, label, on_event, self._pass_on)
-        leg.on_record, leg.on_up = self.on_record, self.on_up
+        leg.on_record, leg.on_up, leg.passing = self.on_record, self.on_up, self.passing
         self.legs.append(leg)
         return leg
 
@@ -120,6 +123,8 @@ class VirtualLeg:
         self._current: End | None = None
         self._up = trio.Event()
         self._gone = trio.Event()
+        self._while: set[trio.CancelScope] = set()
+        """Of what goes on for as long as it is open."""
         self._digits: set[trio.MemorySendChannel[str]] = set()
         self._sent = 0
         self._silent_since: float | None = None
@@ -129,6 +134,7 @@ class VirtualLeg:
         """What the other side has said, oldest first; `what` has the transcript (`sounds.Spoken`)."""
         self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
         self.on_up: list[Callable[[VirtualLeg], None]] = []
+        self.passing: set[Path] | None = None
         self.on_speech: list[Callable[[Sound], None]] = []
         """Told when the other side begins to say something, and when it has said it: for what hears speech."""
 
@@ -231,7 +237,8 @@ class VirtualLeg:
                 await self.play(item, gain=gain)
             return
         duration = duration_of(source)
-        await self._while_open(self._up.wait)
+        if self.closed or not self.is_up:  # not each time that a prompt goes round
+            await self._while_open(self._up.wait)
         sound = Sound(source, duration, began=trio.current_time(), gain=gain)
         self.tell_peer(sound)
         try:
@@ -295,7 +302,7 @@ class VirtualLeg:
             told(self, path)
         quiet = None if silence is None else partial(self._silent_for, silence)
         stops = Stops(self._gone.wait, max_seconds, quiet, stop_on)
-        return await record(path, stops, self._digits, channels=2 if stereo else 1)
+        return await record(path, stops, self._digits, channels=2 if stereo else 1, passing=self.passing)
 
     async def _silent_for(self, seconds: float) -> None:
         """Returns when the other side has said nothing for so long."""
@@ -309,15 +316,12 @@ class VirtualLeg:
     async def _while_open(self, work: Callable[[], Any]) -> None:
         if self.closed:
             raise CallEnded(self.label, "closed")
-        async with trio.open_nursery() as nursery:
-
-            async def watch() -> None:
-                await self._gone.wait()
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(watch)
-            await work()
-            nursery.cancel_scope.cancel()
+        with trio.CancelScope() as scope:
+            self._while.add(scope)
+            try:
+                await work()
+            finally:
+                self._while.discard(scope)
         if self.closed:
             raise CallEnded(self.label, "closed")
 
@@ -367,6 +371,8 @@ class VirtualLeg:
     async def aclose(self) -> None:
         self.closed = True
         self._gone.set()
+        for scope in self._while:
+            scope.cancel()
         for door in self.doors:
             door.close()
         for end in self._ends.values():

@@ -37,6 +37,8 @@ class VirtualPbx:
         """Every frame to a client, with the name of its socket."""
         self.received: list[tuple[str, dict[str, Any]]] = []
         """Every frame of a client."""
+        self.deaf = False
+        """True: what clients play and press does not arrive: one-way audio."""
         self.up = True
         """False: the whole PBX does not answer."""
         self.on_frame: list[Callable[[str, dict[str, Any]], None]] = []
@@ -185,7 +187,8 @@ class VirtualPbx:
     def _digit(self, leg: str, digit: str) -> None:
         for told in self.on_digit:
             told(leg, digit)
-        self._later(e.DigitHeard(leg, digit, apart=True))
+        if not self.deaf:
+            self._later(e.DigitHeard(leg, digit, apart=True))
 
     def _sounds(self, leg: str, sound: Sound) -> None:
         for told in self.on_sound:

@@ -26,9 +26,10 @@ PYTEST_TRIO = ("trio", "pytest_trio.plugin")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "vodiabot(settings=None, sim=None, start=None, seed=0, speech=True): of a test that uses the fixtures `pbx` or "
-        "`bot`: the bot.toml (text, tables or path), the simulated PBX's [sim], when it begins (a datetime or its ISO "
-        "form), whether there is a speech provider",
+        "vodiabot(settings=None, sim=None, start=None, seed=0, speech=True, network=False): of a test that uses the "
+        "fixtures `pbx` or `bot`: the bot.toml (text, tables or path), the simulated PBX's [sim], when it begins (a "
+        "datetime or its ISO form), whether there is a speech provider, whether plugins may connect to other machines "
+        "and this one",
     )
 
 
@@ -52,8 +53,13 @@ def vodiabot_world(
         told.update(marker.kwargs)
     prepared = prepare(_author(request, tmp_path, told.get("settings", vodiabot_settings), told.get("sim")))
     try:
-        start, seed, speaks = told.get("start", BEGINNING), told.get("seed", 0), told.get("speech", True)
-        yield World(prepared, start=moment(start), seed=seed, speaks=speaks)
+        yield World(
+            prepared,
+            start=moment(told.get("start", BEGINNING)),
+            seed=told.get("seed", 0),
+            speaks=told.get("speech", True),
+            network=told.get("network", False),
+        )
     finally:
         prepared.forget()
 
@@ -106,6 +112,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         item.obj = test
         del item.runtest
     if raised:
+        from .blame import cut_to_the_author
+
+        if not item.config.getoption("fulltrace"):
+            cut_to_the_author(raised[0])
         raise raised[0]
     return result
 
@@ -150,11 +160,15 @@ def pytest_runtest_makereport(
     report = yield
     world = _world_of(item)
     if world is not None and call.when == "call" and report.failed:
+        from .blame import nobody_to_blame
         from .story import Unexpected
 
-        if call.excinfo is None or not isinstance(call.excinfo.value, Unexpected):
+        error = None if call.excinfo is None else call.excinfo.value
+        if error is not None and nobody_to_blame(error):
+            report.longrepr = f"{type(error).__name__}: {error}"
+        if not isinstance(error, Unexpected):
             report.sections.append(("vodiabot", str(world.pbx.story)))
-        if untold := world.bot.untold_failures(report.longreprtext):
+        if untold := world.bot.untold_failures(f"{report.longreprtext}\n{error}"):
             report.sections.append(("what plugins did wrong", untold))
         if lines := str(world.log):
             report.sections.append(("log of the bot", lines))

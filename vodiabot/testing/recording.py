@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import wave
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,8 +32,16 @@ class Stops:
     """Digits."""
 
 
-async def record(path: Path, stops: Stops, listeners: set[trio.MemorySendChannel[str]], *, channels: int) -> Recording:
-    """`listeners`: whoever is told each digit. Raises SourceError if the file can't be written."""
+async def record(
+    path: Path,
+    stops: Stops,
+    listeners: set[trio.MemorySendChannel[str]],
+    *,
+    channels: int,
+    passing: set[Path] | None = None,
+) -> Recording:
+    """`listeners`: whoever is told each digit. `passing`: see `VirtualMedia`. Raises SourceError if the file can't be
+    written."""
     began = trio.current_time()
     put, take = trio.open_memory_channel[str](100)
     listeners.add(put)
@@ -42,7 +50,7 @@ async def record(path: Path, stops: Stops, listeners: set[trio.MemorySendChannel
     finally:
         listeners.discard(put)
         duration = trio.current_time() - began
-        _write_silence(path, duration, channels=channels)
+        _write(path, duration, channels, passing)
     return Recording(path=path, duration=duration, stopped_by=stopped_by)
 
 
@@ -74,12 +82,21 @@ async def _first(stops: Stops, digits: trio.MemoryReceiveChannel[str]) -> str:
     return why
 
 
+def _write(path: Path, duration: float, channels: int, passing: set[Path] | None) -> None:
+    if passing is None or path in passing or not path.exists():
+        _write_silence(path, duration, channels=channels)
+        if passing is not None:
+            passing.add(path)
+
+
 def _write_silence(path: Path, duration: float, *, channels: int) -> None:
+    frame = 2 * channels
+    size = frame * round(duration * RATE)
+    about = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, RATE, frame * RATE, frame, 16)
+    head = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + about + struct.pack("<4sI", b"data", size)
     try:
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(channels)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(bytes(2 * channels * round(duration * RATE)))
+        with path.open("wb") as file:  # an hour of zeros is not written: the file has a hole
+            file.write(head)
+            file.truncate(len(head) + size)
     except OSError as exc:
         raise SourceError(f"{path}: {exc}") from exc

@@ -8,15 +8,19 @@ the first such difference is the one to look at.
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import trio
 
 from ..bot import Bot
-from ..config import Config
+from ..config import Config, Secret
+from ..config.model import ExtensionConfig
 from ..errors import ConnectionLost, FrameError
 from ..plugins import LoadedPlugin
 from ..plugins.model import Implementation
@@ -24,12 +28,15 @@ from ..ports import DtmfReceived, FarSideHeard, FarSideSilent, MediaEvent, Media
 from ..protocol import codec
 from ..tape import Entry, Header
 from .media import VirtualLeg, VirtualMedia
+from .offline import offline
 from .speech import VirtualSpeech
 from .watch_log import Log
 from .wire import Wire
 
 AFTERWARDS = 60.0
 """Seconds for what the bot still does when the tape is over."""
+
+ALLOW = "--network allows it"
 
 PATIENCE = 2.0
 """Seconds of virtual time that the bot may be later than it was on the tape, before that is a difference."""
@@ -53,7 +60,7 @@ class Moment:
     at: float
     """Seconds since the tape began."""
     kind: str
-    """`in`, `out`, `session`, `audio`, `plugin`, `log`, `differs`."""
+    """`in`, `out`, `session`, `audio`, `plugin`, `refused`, `differs`."""
     text: str
 
     def __str__(self) -> str:
@@ -75,10 +82,33 @@ class Replayed:
 
 
 async def replay(
-    config: Config, plugins: Sequence[LoadedPlugin], tape: tuple[Header, list[Entry]], *, all_hooks: bool = False
+    config: Config,
+    plugins: Sequence[LoadedPlugin],
+    tape: tuple[Header, list[Entry]],
+    *,
+    all_hooks: bool = False,
+    network: bool = False,
 ) -> Replayed:
-    """Play it, under trio's MockClock (see `world.in_virtual_time`). Raises nothing for what plugins do wrong."""
-    return await _Replay(config, plugins, tape, all_hooks).run()
+    """Play it, under trio's MockClock (see `world.in_virtual_time`). Raises nothing for what plugins do wrong.
+
+    It is kept in: nothing listens, `state_dir` is a temporary folder, no recording that is there is written over, and
+    what plugins would send to other machines is refused, unless `network` allows it.
+    """
+    with tempfile.TemporaryDirectory(prefix="vodiabot-") as state:
+        work = _Replay(_kept_in(config, tape[0], Path(state)), plugins, tape, all_hooks)
+        with offline(ALLOW, allowed=network, told=lambda text: work.tell("refused", text)):
+            return await work.run()
+
+
+def _kept_in(config: Config, header: Header, state: Path) -> Config:
+    """With the tape's extensions and domain, and a state of its own."""
+    extensions = tuple(ExtensionConfig(user=user, password=Secret("")) for user in header.extensions)
+    return msgspec.structs.replace(
+        config,
+        pbx=msgspec.structs.replace(config.pbx, domain=header.domain or config.pbx.domain),
+        extensions=extensions or config.extensions,
+        bot=msgspec.structs.replace(config.bot, state_dir=state),
+    )
 
 
 class _Replay:
@@ -104,14 +134,15 @@ class _Replay:
             make_session=self._make_session,
             wall=lambda: self._header.began + self.now(),
             speech=VirtualSpeech(),
+            serve=False,
         )
 
     def now(self) -> float:
         """Seconds since the tape began."""
         try:
             return trio.current_time() - self._began
-        except RuntimeError:
-            return 0.0  # not running yet
+        except RuntimeError:  # not running yet, or in a thread of a plugin's
+            return self.result.moments[-1].at if self.result.moments else 0.0
 
     def tell(self, kind: str, text: str) -> None:
         self.result.moments.append(Moment(self.now(), kind, text))
@@ -294,11 +325,16 @@ class TapeMedia:
     def __init__(self, owner: _Replay) -> None:
         self._owner = owner
         self._inner = VirtualMedia(Wire())
+        self._inner.passing = self._recorded = set[Path]()
         self._listeners: dict[str, Callable[[MediaEvent], None]] = {}
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[TapeMedia]:
-        yield self
+        try:
+            yield self
+        finally:
+            for path in self._recorded:
+                path.unlink(missing_ok=True)
 
     async def ping(self) -> None:
         await trio.lowlevel.checkpoint()

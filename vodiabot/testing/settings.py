@@ -27,9 +27,6 @@ Settings = str | dict[str, Any] | Path | None
 
 NO_PLUGIN = "it is not clear which plugin is meant: say so in the settings, or put it into the plugin's folder"
 
-ELSEWHERE = ("console", "ops")
-"""Sections that open sockets, which nobody needs in virtual time."""
-
 
 @dataclass(frozen=True)
 class Author:
@@ -93,8 +90,9 @@ def _sim(doc: dict[str, Any], author: Author, source: Source) -> SimConfig:
 
 
 def _filled_in(doc: dict[str, Any], author: Author, sim: SimConfig) -> dict[str, Any]:
-    """What reaches beyond the virtual PBX is left out: addresses, passwords, ports."""
-    kept = {key: value for key, value in doc.items() if key not in (*ELSEWHERE, "sim")}
+    """What reaches beyond the virtual PBX is left out: addresses and passwords. Nothing listens in such a world (see
+    `Bot(serve=False)`)."""
+    kept = {key: value for key, value in doc.items() if key != "sim"}
     pbx = {key: doc["pbx"][key] for key in ("country",) if key in doc.get("pbx", {})}
     return {
         **kept,

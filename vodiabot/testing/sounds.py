@@ -13,11 +13,15 @@ import av
 import numpy as np
 
 from ..errors import SourceError
-from ..media.sources import FileSource, Louder, Reader, Source, Tone, UrlSource
+from ..media.sources import FileSource, Louder, Playlist, Reader, Source, Tone, UrlSource
 from ..media.sources import duration_of as told_duration
+from ..media.sources.files import is_url
 
 LETTERS_A_SECOND = 15.0
 """How fast a text is spoken."""
+
+URL_SECONDS = 10.0
+"""How long a stream or file of the network is, which nobody fetches in virtual time."""
 
 LONGEST = 3600.0
 """Seconds for which a source is read to know how long it is."""
@@ -80,6 +84,8 @@ class Sound:
     ended: float | None = None
     """None: it is still heard."""
     gain: float = 0.0
+    lost: float | None = None
+    """Since when it no longer arrives: one-way audio."""
 
     @property
     def until(self) -> float:
@@ -89,7 +95,7 @@ class Sound:
     @property
     def whole(self) -> bool:
         """Whether it was heard to its end."""
-        return self.ended is not None and self.ended - self.began >= self.duration - 0.05
+        return self.lost is None and self.ended is not None and self.ended - self.began >= self.duration - 0.05
 
     @property
     def name(self) -> str:
@@ -101,7 +107,7 @@ def name_of(what: Any) -> str:
     """What a sound, or what is expected of one, is called."""
     match what:
         case str():
-            return f"'{what}'"
+            return what if is_url(what) else f"'{what}'"
         case Path():
             return what.name
         case re.Pattern():
@@ -181,14 +187,50 @@ def _squeezed(text: str) -> str:
 
 def duration_of(source: Any) -> float:
     """Seconds that a source plays; `math.inf` for one without end. Raises SourceError for a file that can't be read."""
-    if isinstance(source, FileSource):
-        source = source.path
-    if isinstance(source, str | Path):
-        return _of_file(str(source))
+    match source:
+        case UrlSource():
+            return URL_SECONDS
+        case str() if is_url(source):
+            return URL_SECONDS
+        case str() | Path():
+            return _of_file(str(source))
+        case FileSource():
+            return _of_file(str(source.path))
+        case Louder():
+            return duration_of(source.source)
+        case Playlist(loop=False):
+            return _of_readable(source)
     if hasattr(source, "duration"):
         told = told_duration(source)
         return math.inf if told is None else told
     return _measured(source) if isinstance(source, Source) else 0.0
+
+
+def is_of_network(source: Any) -> bool:
+    """Whether (part of) it comes from a URL."""
+    match source:
+        case str():
+            return is_url(source)
+        case Louder():
+            return is_of_network(source.source)
+        case Playlist():
+            return any(map(is_of_network, source.sources))
+    return isinstance(source, UrlSource)
+
+
+def _of_readable(playlist: Playlist) -> float:
+    """As a playlist is heard: what can't be read is left out, unless nothing can or all must be."""
+    seconds, error = 0.0, None
+    for source in playlist.sources:
+        try:
+            seconds += duration_of(source)
+        except SourceError as exc:
+            error = exc
+            if playlist.strict:
+                raise
+    if error is not None and not seconds:
+        raise error
+    return seconds
 
 
 def _of_file(path: str) -> float:

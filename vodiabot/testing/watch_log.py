@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 import trio
 
+from .blame import from_the_author_on
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -28,7 +30,10 @@ class Failure:
         head = f"plugin {self.plugin}, at {self.at:.2f} s: {self.what}"
         if self.exception is None:
             return head
-        return head + "\n" + "".join(traceback.format_exception(self.exception)).rstrip()
+        told = traceback.format_exception(
+            type(self.exception), self.exception, from_the_author_on(self.exception)
+        )
+        return head + "\n" + "".join(told).rstrip()
 
 
 class Log:

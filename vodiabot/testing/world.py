@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 import trio
 from trio.testing import MockClock
 
@@ -18,12 +19,17 @@ from ..session import Session
 from ..store import Store
 from .exchange import Exchange
 from .media import VirtualLeg, VirtualMedia
+from .offline import offline
+from .plugin_faults import PluginFault, PluginFaults
 from .settings import Prepared
+from .silence import silence
 from .speech import VirtualSpeech
 from .story import Deeds, Story
 from .watch_log import Failure, Log
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 BEGINNING = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 """When a virtual world begins, unless a test says otherwise: a Monday morning."""
@@ -123,26 +129,41 @@ class World:
     """Made of settings; `run` lives through it once."""
 
     def __init__(
-        self, prepared: Prepared, *, start: datetime = BEGINNING, seed: int = 0, speaks: bool = True
+        self,
+        prepared: Prepared,
+        *,
+        start: datetime = BEGINNING,
+        seed: int = 0,
+        speaks: bool = True,
+        network: bool = False,
+        how: str = "network=True of the marker `vodiabot` allows it",
     ) -> None:
-        """`start`: the time on the wall at first. `seed`: of the PBX's ids. `speaks`: there is a speech provider."""
+        """`start`: the time on the wall at first. `seed`: of the PBX's ids. `speaks`: there is a speech provider.
+        `network`: plugins may connect to other machines, and this one; `how`: how to allow it, in words."""
         self.prepared = prepared
+        self.refused: list[str] = []
+        """Connections that plugins wanted to make, in words."""
+        self._offline = partial(offline, how, allowed=network, told=self._refuses)
         self.speech = VirtualSpeech()
         if not speaks:
             self.speech.fails_with = SpeechUnavailable("no speech provider is installed")
+        self.faults = PluginFaults(prepared.plugins)
         epoch = start.timestamp()
         config = prepared.config
         self.pbx = Exchange(prepared.sim, users=tuple(e.user for e in config.extensions), epoch=epoch, seed=seed)
+        self.pbx.on_fault = self._goes_wrong
+        self._nursery: trio.Nursery | None = None
         self.log = Log(self.pbx.story.clock)
         self.media = VirtualMedia(self.pbx.virtual.wire)
         self.media.on_record.append(self._records)
         self.engine = Bot(
             config,
-            plugins=prepared.plugins,
+            plugins=self.faults.plugins,
             media=self.media.opened,
             make_session=partial(Session, connect=self.pbx.line.connect),
             wall=lambda: epoch + _now(),
             speech=self.speech,
+            serve=False,
         )
         self.bot = VirtualBot(self.engine, self.pbx, self.log)
 
@@ -150,11 +171,25 @@ class World:
         call = next((call for call in self.engine.calls if call.id == leg.label), None)
         self.pbx.watcher.recording(call.remote.number if call is not None else "nobody")
 
+    def _goes_wrong(self, kind: Any, **more: Any) -> None:
+        """See `Exchange.fault`."""
+        if kind != "silence":
+            self.faults.add(PluginFault(kind, **more))
+        elif self._nursery is None:
+            raise UsageError("the test has not begun")
+        else:
+            silence(self.pbx, self.media, self._nursery, **more)
+
+    def _refuses(self, text: str) -> None:
+        self.refused.append(text)
+        log.warning(text)
+
     async def run(self, body: Callable[[], Awaitable[T]]) -> T:
         """Start it all, do what the body does, and see that nothing is left. Raises what the body raises, else
         Unexpected for what is left, and for plugins that failed."""
-        with self.log.capturing():
+        with self.log.capturing(), self._offline():
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 await nursery.start(self.pbx.virtual.run)
                 result = await self._with_bot(body)
                 nursery.cancel_scope.cancel()

@@ -11,10 +11,11 @@ from .common import DONE, FAILED, report, say
 VIRTUAL, SIM = "virtual", "sim"
 
 
-def run_scenarios(files: list[Path], against: str, *, as_json: bool, debug: bool) -> int:
-    """One after the other; exit code 0 if all passed. What is wrong with one is told before anything is played."""
+def run_scenarios(files: list[Path], against: str, *, as_json: bool, debug: bool, network: bool = False) -> int:
+    """One after the other; exit code 0 if all passed. What is wrong with one is told before anything is played.
+    `network`: plugins may reach other machines in virtual time, too."""
     try:
-        return _run(files, against, as_json=as_json)
+        return _run(files, against, as_json=as_json, network=network)
     except KeyboardInterrupt:
         return FAILED
     except Exception as exc:
@@ -23,7 +24,7 @@ def run_scenarios(files: list[Path], against: str, *, as_json: bool, debug: bool
         return report(exc)
 
 
-def _run(files: list[Path], against: str, *, as_json: bool) -> int:
+def _run(files: list[Path], against: str, *, as_json: bool, network: bool) -> int:
     from ..testing.scenario import load
     from ..testing.scenario.live import run_at_pbx, run_at_sim
     from ..testing.scenario.virtual import run_virtual
@@ -35,7 +36,7 @@ def _run(files: list[Path], against: str, *, as_json: bool) -> int:
         if place is not None:
             outcome = run_at_pbx(scenario, place)
         else:
-            outcome = run_virtual(scenario) if against == VIRTUAL else run_at_sim(scenario)
+            outcome = run_virtual(scenario, network=network) if against == VIRTUAL else run_at_sim(scenario)
         say(json.dumps(outcome.as_json()) if as_json else outcome.as_text())
         passed = passed and outcome.passed
     return DONE if passed else FAILED

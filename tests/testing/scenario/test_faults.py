@@ -123,6 +123,22 @@ def test_what_the_other_side_says_and_presses_does_not_come_and_that_is_noticed(
     assert outcome.seconds == pytest.approx(6 if at else 5, abs=0.1)
 
 
+def test_what_the_bot_says_does_not_arrive(tmp_path: Path) -> None:
+    steps = """
+        [[step]]
+        calls = "45"
+        [[step]]
+        presses = "1"
+        [[step]]
+        hears_nothing = 5
+        [[step]]
+        bot_does = "plays chime.wav to 0711123456"
+    """
+    outcome = played(tmp_path, '[[fault]]\nkind = "silence"\nby_bot = true\n', steps)
+    assert outcome.passed, outcome.as_text()
+    assert outcome.notes == []
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,20 @@ def test_an_expected_failure_passes(tmp_path: Path) -> None:
 def test_the_bot_comes_back(tmp_path: Path) -> None:
     steps = '[[step]]\ncalls = "45"\n[[step]]\nconnection_lost = 2\n[[step]]\nwaits = 20\n[[step]]\npresses = "1"\n'
     outcome = played(tmp_path, steps + '[[step]]\nhears_file = "chime.wav"\n[[step]]\nhears_tone = 440')
+    assert outcome.passed, outcome.as_text()
+
+
+def test_nothing_listens_where_the_bot_toml_says(tmp_path: Path) -> None:
+    places = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    try:
+        ports = dict(zip(("ops", "http", "console"), (place.getsockname()[1] for place in places), strict=True))
+        servers = "".join(f'{name} = {{ listen = "127.0.0.1:{port}" }}, ' for name, port in ports.items())
+        file = written(tmp_path, '[[step]]\ncalls = "45"\n')
+        file.write_text(file.read_text().replace("plugins", servers + "plugins", 1))
+        outcome = run_virtual(load(file))
+    finally:
+        for place in places:
+            place.close()
     assert outcome.passed, outcome.as_text()
 
 

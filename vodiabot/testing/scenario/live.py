@@ -142,7 +142,7 @@ async def _at_sim(
             await _ring_in_vain(running, sim, scenario, {e.user for e in config.extensions})
             pbx = msgspec.structs.replace(config.pbx, url=running.url, domain=sim.domain)
             parts = {c.id: ExtensionConfig(user=c.number, password=Secret(CAST_PASSWORD)) for c in used(scenario)}
-            config = msgspec.structs.replace(config, pbx=pbx)
+            config = without_servers(msgspec.structs.replace(config, pbx=pbx))
             await _on_stage(config, plugins, parts, scenario, player, hums=True)
             nursery.cancel_scope.cancel()
 

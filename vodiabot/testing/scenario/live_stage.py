@@ -20,7 +20,7 @@ from ...session import Session, SessionTimers, Socket
 from ...session.socket import connect
 from ..deeds import Watcher
 from ..samples import WatchedAudio
-from ..sounds import Sound, duration_of
+from ..sounds import Sound, duration_of, is_of_network
 from ..story import Deeds, Story, Unexpected
 from ..watch_log import Log
 from .model import Cast
@@ -277,6 +277,8 @@ def _watch(leg: Any, stage: LiveStage, label: str) -> None:
 
 def _length(source: Any) -> float:
     """Seconds; 0.0 where it can't be known before: then however long it takes is whole."""
+    if is_of_network(source):
+        return 0.0
     try:
         return duration_of(source)
     except SourceError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...plugins import HOOKS
-from .faults import GOES_WITH, PLUGIN_KINDS
+from ..plugin_faults import KINDS as PLUGIN_KINDS
+from .faults import GOES_WITH
 from .model import OPTIONS, VERBS, Takes
 
 Json = dict[str, Any]
@@ -80,7 +81,7 @@ def schema() -> Json:
 FAULT: Json = {
     "frame": {"type": "string", "pattern": r"^\S+$", "description": "Its action, or the key by which it is known."},
     "nth": {"type": "integer", "minimum": 0, "description": "Which of them; 0: each."},
-    "by_bot": {"type": "boolean", "description": "Of the frames that the bot sends."},
+    "by_bot": {"type": "boolean", "description": "Of what the bot sends."},
     "seconds": DURATION,
     "at": {**DURATION, "description": "When, since the beginning."},
     "plugin": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,99}$"},

@@ -15,10 +15,12 @@ from ..folder import UnderTest, plugin_of
 from ..settings import Author, Prepared, Settings, prepare, shipped_plugins
 from ..story import Deeds
 from ..world import BEGINNING, World, in_virtual_time, moment
-from .faults import into_plugins, let_go_wrong, never_came
+from .faults import check_plugins, into_plugins, let_go_wrong, never_came
 from .model import Cast, Scenario
 from .runner import Outcome, Player
 from .stage import Actor
+
+ALLOW = "--network allows it"
 
 
 class VirtualStage:
@@ -60,18 +62,22 @@ class VirtualStage:
         await self._world.pbx.loses_connection(seconds)
 
 
-def run_virtual(scenario: Scenario) -> Outcome:
-    """Raises ConfigError where the scenario's bot can't be set up."""
+def run_virtual(scenario: Scenario, *, network: bool = False) -> Outcome:
+    """`network`: plugins may connect to other machines. Raises ConfigError where the scenario's bot can't be set up."""
     player = Player(scenario, "virtual")
     error: BaseException | None = None
     with tempfile.TemporaryDirectory(prefix="vodiabot-") as state:
         prepared = of_the_bot(prepare(author_of(scenario, Path(state))), scenario)
         came: set[int] = set()
         try:
-            plugins = into_plugins(scenario.file, scenario.faults, prepared.plugins, came)
+            check_plugins(scenario.file, scenario.faults, prepared.plugins)
             start = moment(scenario.start or BEGINNING)
-            world = World(replace(prepared, plugins=plugins), start=start, seed=scenario.seed)
-            in_virtual_time(partial(world.run, partial(_play, player, world, came)))
+            world = World(prepared, start=start, seed=scenario.seed, network=network, how=ALLOW)
+            into_plugins(scenario.faults, world, came)
+            try:
+                in_virtual_time(partial(world.run, partial(_play, player, world, came)))
+            finally:
+                player.outcome.notes += world.refused
         except ConfigError:
             raise
         except Exception as exc:  # noqa: BLE001 - raised by `ended`, if it is nothing to be told
