@@ -16,8 +16,9 @@ class Config:
     timezone: str = "UTC"
     """In which callers tell their times, such as "Europe/Berlin"."""
     retries: int = 3
+    """How often it rings again where nobody answers."""
     retry_after: float = 300.0
-    """How often it rings again where nobody answers, and after how many seconds."""
+    """Seconds until then."""
     ask: str = "When shall we wake you? Enter four digits, such as 0 6 3 0."
     known: str = "You will be woken at {time}. Enter another time, or press star to cancel."
     done: str = "You will be woken at {time}."
