@@ -14,4 +14,4 @@ if [ $# -gt 0 ]; then
     exec .venv/bin/python -m pytest "$@"
 fi
 # Two at a time, and no test is measured by the clock on the wall; tests/conftest.py says what stays together.
-exec .venv/bin/python -m pytest -n 2 --dist loadgroup
+exec .venv/bin/python -m pytest -n 2

@@ -183,6 +183,7 @@ async def test_the_engine_itself_has_no_things_of_a_plugin(tmp_path: Path) -> No
         lambda: bot.store,
         lambda: bot.log,
         lambda: bot.http,
+        lambda: bot.check_dial("46"),
         lambda: bot.counter("a", "b"),
         lambda: bot.gauge("a", "b"),
         lambda: bot.histogram("a", "b"),

@@ -39,6 +39,11 @@ class OwnThings:
         """HTTP routes of the plugin's own, under `/plugin/NAME` at `[http] listen`: `@bot.http.post("/call")`."""
         self._lacks("HTTP routes")
 
+    def check_dial(self, to: str) -> None:
+        """Raises NotAllowed, with the reason, if `dial` would whenever it is asked: `[limits] dial_allow` does not have
+        the number, or the plugin may not dial. For who has to refuse before anything rings; it counts as no dial."""
+        self._lacks("a dial of its own")
+
     def counter(self, name: str, doc: str, labels: Iterable[str] = ()) -> PluginMetric:
         """A metric of the plugin's own, `vodiabot_plugin_NAME_…` in `/metrics`: `orders = bot.counter("orders", "…",
         labels=("kind",))`, then `orders.inc(kind="pizza")`. Asked for again, as after a reload, it goes on counting.

@@ -109,6 +109,10 @@ class PluginBot(Bot):
     ) -> PluginMetric:
         return self._metrics.histogram(name, doc, labels, buckets)
 
+    def check_dial(self, to: str) -> None:
+        self._engine.permits.check("dial")
+        self._engine.guard.check_number(to)
+
     def spawn(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
         self._spawn(work, *args)
 

@@ -9,14 +9,8 @@ from vodiabot import BadRequest, Bot, Request, Response, Secret, Text, VodiabotE
 
 CAPABILITIES = {"dial", "transfer"}
 MOST_REMEMBERED = 200  # of calls, whose state can be asked for
-ERRORS: dict[type[VodiabotError], str] = {
-    errors.Busy: "busy",
-    errors.NoAnswer: "no_answer",
-    errors.NotAllowed: "not_allowed",
-    errors.CallEnded: "hung_up",
-    errors.ConnectionLost: "not_connected",
-    VodiabotError: "failed",
-}
+ERRORS = {errors.Busy: "busy", errors.NoAnswer: "no_answer", errors.NotAllowed: "not_allowed"}
+ERRORS |= {errors.CallEnded: "hung_up", errors.ConnectionLost: "not_connected", VodiabotError: "failed"}
 
 
 @dataclass
@@ -38,8 +32,10 @@ class Config:
 async def bot_started(bot: Bot, config: Config, log: Any) -> None:
     @bot.http.post("/call", token=config.token)
     async def call(request: Request) -> Response:
-        asked = request.json()
-        one, other = (_number(asked, key) for key in ("from", "to"))
+        try:
+            one, other = (_number(bot, request.json(), key) for key in ("from", "to"))
+        except errors.NotAllowed as exc:  # before anybody's phone rings
+            return Response(403, {"error": "not_allowed", "why": str(exc)})
         id_ = secrets.token_urlsafe(12)
         config.calls[id_] = {"id": id_, "from": one, "to": other, "state": "ringing_from"}
         for old in list(config.calls)[:-MOST_REMEMBERED]:
@@ -53,10 +49,11 @@ async def bot_started(bot: Bot, config: Config, log: Any) -> None:
         return Response(200, found) if found else Response(404, {"error": "unknown"})
 
 
-def _number(asked: Any, key: str) -> str:
+def _number(bot: Bot, asked: Any, key: str) -> str:
     number = asked.get(key) if isinstance(asked, dict) else None
     if not isinstance(number, str) or not 0 < len(number.strip()) <= 64:
         raise BadRequest(f'"{key}" must be a number, in quotes')
+    bot.check_dial(number.strip())
     return number.strip()
 
 
@@ -75,5 +72,8 @@ async def _connect(bot: Bot, config: Config, log: Any, about: dict[str, str]) ->
             about["state"] = "connected"
     except VodiabotError as exc:
         error = next(name for kind, name in ERRORS.items() if isinstance(exc, kind))
-        about.update(error=error, side=about["state"].removeprefix("ringing_"), state="failed")
+        side = "from" if error == "hung_up" else about["state"].removeprefix("ringing_")
+        account = bot.domain.accounts.get(about[side]) if error == "no_answer" else None
+        error = "not_registered" if account and not account.registered else error
+        about.update(error=error, side=side, state="failed")
         log.info("a click-to-call came to nothing", why=str(exc), **about)

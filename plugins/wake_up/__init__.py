@@ -8,7 +8,7 @@ from vodiabot import Bot, Call, ConnectionLost, DialError, NotAllowed, Text, hoo
 
 CAPABILITIES = {"answer", "dial"}
 TIMES = {f"{minute // 60:02}{minute % 60:02}" for minute in range(24 * 60)}
-TOO_LATE = 3600.0  # seconds: what the bot has missed by more, as it did not run, wakes nobody any more
+TOO_LATE, RING, AWAKE = 3600, 45, 2  # s: what is missed by more is given up; one try; who hangs up sooner sleeps on
 
 
 @dataclass
@@ -16,8 +16,9 @@ class Config:
     timezone: str = "UTC"
     """In which callers tell their times, such as "Europe/Berlin"."""
     retries: int = 3
+    """How often it rings again where nobody answers."""
     retry_after: float = 300.0
-    """How often it rings again where nobody answers, and after how many seconds."""
+    """Seconds until then, in whole minutes."""
     ask: str = "When shall we wake you? Enter four digits, such as 0 6 3 0."
     known: str = "You will be woken at {time}. Enter another time, or press star to cancel."
     done: str = "You will be woken at {time}."
@@ -32,8 +33,7 @@ class Config:
 @hookimpl
 async def answer_call(call: Call, bot: Bot, config: Config) -> None:
     await (call.answer() if call.remote.number else call.reject(480))  # whom to wake?
-    key = f"wake/{call.remote.number}"
-    order = await bot.store.get(key)
+    order = await bot.store.get(key := f"wake/{call.remote.number}")
     prompt = config.known.replace("{time}", order["time"]) if order else config.ask
     entry = await call.gather(allowed=TIMES | ({"*"} if order else set()), prompt=Text(prompt), retries=2, timeout=8)
     if entry == "*":
@@ -61,7 +61,7 @@ async def ring_all(bot: Bot, config: Config) -> None:
                 await store.delete(key)
                 bot.log.warning("somebody was not woken", number=key.removeprefix("wake/"), time=order["time"])
             elif order["at"] <= now:
-                await store.set(key, {**order, "at": now + config.retry_after, "left": order["left"] - 1})
+                await store.set(key, {**order, "at": now // 60 * 60 + config.retry_after, "left": order["left"] - 1})
                 due.append((key, order))
     for key, order in due:
         bot.spawn(ring, bot, config, key, order)
@@ -69,9 +69,10 @@ async def ring_all(bot: Bot, config: Config) -> None:
 
 async def ring(bot: Bot, config: Config, key: str, order: dict[str, str]) -> None:
     try:
-        async with bot.dial(key.removeprefix("wake/")) as call:
-            await bot.store.delete(key)
+        async with bot.dial(key.removeprefix("wake/"), timeout=RING) as call, call.scope():
             await call.play(Text(config.wake.replace("{time}", order["time"])))
+        if call.reason == "hangup" or call.ended - call.answered >= AWAKE:
+            await bot.store.delete(key)
     except NotAllowed:  # such as more dials than [limits] has for a minute: the next one, then
         await bot.store.set(key, order)
     except (DialError, ConnectionLost) as exc:

@@ -104,6 +104,7 @@ def test_two_calls_at_once_are_joined(phone: PhoneMaker) -> None:
     anna, bruno, clara = phone("46"), phone("47"), phone("48")
     talking(anna, bruno)
     clara.sign_in()
+    anna.card("47").get_by_role("button", name="Transfer", exact=True).first.click()
     anna.dial("48")
     anna.expect_call("On hold", "47")
     clara.expect_ringing()
@@ -112,7 +113,9 @@ def test_two_calls_at_once_are_joined(phone: PhoneMaker) -> None:
     anna.heard(C)
     anna.not_heard(B)
     card = anna.card("48")
-    card.get_by_role("button", name="Transfer", exact=True).click()
+    card.get_by_role("button", name="Transfer", exact=True).first.click()
+    whom = anna.page.get_by_label("Transfer to number")
+    expect(whom.filter(visible=True)).to_have_count(1)  # a person of the list is meant for one call, not for either
     card.get_by_role("button", name=re.compile("Connect with")).click()
     bruno.heard(C)
     clara.heard(B)
@@ -130,6 +133,18 @@ def test_the_tone_is_heard_as_it_is(phone: PhoneMaker) -> None:
     anna.heard(1000)
     anna.hang_up()
     anna.expect_no_call()
+
+
+def test_the_keypad_of_a_call_goes_away_with_the_hold(phone: PhoneMaker) -> None:
+    """Nobody would hear its keys; the one for another call is there instead, and only that."""
+    anna = phone("46").sign_in()
+    anna.dial("600")
+    anna.expect_talking()
+    anna.key("5")
+    anna.hold()
+    expect(anna.page.get_by_label("Keypad of this call")).to_be_hidden()
+    expect(anna.page.get_by_label("Keypad", exact=True)).to_be_visible()
+    expect(anna.page.get_by_role("heading", name="Another call")).to_be_visible()
 
 
 def test_the_echo_gives_back_what_was_said(phone: PhoneMaker) -> None:

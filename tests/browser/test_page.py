@@ -63,7 +63,9 @@ def test_a_domain_can_be_named(page46: Softphone, fake_pbx: FakePbx) -> None:
 
 
 def test_a_wrong_password_is_told(page46: Softphone, fake_pbx: FakePbx) -> None:
-    page46.open().sign_in("bad", ready=False)
+    page46.open()
+    assert page46.page.evaluate("document.documentElement.scrollHeight - innerHeight") == 0, "a scrollbar for nothing"
+    page46.sign_in("bad", ready=False)
     expect(page46.page.get_by_role("alert").filter(has_text="wrong extension or password")).to_be_visible()
     expect(page46.page.get_by_role("button", name="Sign in")).to_be_enabled()
     assert not fake_pbx.sockets

@@ -95,15 +95,47 @@ async def test_who_picked_up_is_told_that_the_second_can_not_be_reached(
     assert bot.warnings == [line for line in bot.warnings if "[http]" in line["event"]]
 
 
-@click(general='limits.dial_allow = ["46"]')
-async def test_a_number_that_is_not_allowed(pbx: Exchange, bot: VirtualBot) -> None:
+@click(general='limits.dial_allow = ["@domain"]')
+@pytest.mark.parametrize(("one", "other"), [("46", "0900123456"), ("0900123456", "46")])
+async def test_a_number_that_is_not_allowed_is_refused_before_anybody_s_phone_rings(
+    one: str, other: str, pbx: Exchange, bot: VirtualBot
+) -> None:
+    await pbx.phone("46", answers_after=1)
+    async with web(bot) as http:
+        answer = await http.post("/call", json={"from": one, "to": other})
+    assert answer.status_code == 403
+    assert answer.json()["error"] == "not_allowed"
+    assert answer.json()["why"].startswith("'0900123456' is no account of this domain")
+    await pbx.waits(5)
+    assert bot.did == []
+
+
+@click(general="limits.dials_per_minute = 1")
+async def test_more_dials_than_a_minute_has(pbx: Exchange, bot: VirtualBot) -> None:
     anna = await pbx.phone("46", answers_after=1)
-    call = await ask(bot, to="0900123456")
+    call = await ask(bot)
     await anna.hears("You are being connected.")
     await anna.hears("Nobody is there.")
     await anna.is_hung_up()
     assert await status(bot, call) == {"state": "failed", "side": "to", "error": "not_allowed"}
-    assert "calls 0900123456" not in bot.did
+    assert "calls 0711222333" not in bot.did
+
+
+@click()
+async def test_an_extension_where_no_phone_is_registered(pbx: Exchange, bot: VirtualBot) -> None:
+    anna = await pbx.phone("46", answers_after=1)
+    call = await ask(bot, to="47")
+    await anna.hears("You are being connected.")
+    await anna.hears("Nobody is there.")
+    await pbx.waits(1)
+    assert await status(bot, call) == {"state": "failed", "side": "to", "error": "not_registered"}
+
+
+@click('allow = ["transfer"]')
+async def test_where_the_operator_forbids_it_to_dial_nothing_rings(pbx: Exchange, bot: VirtualBot) -> None:
+    async with web(bot) as http:
+        answer = await http.post("/call", json={"from": "46", "to": "0711222333"})
+    assert (answer.status_code, answer.json()["error"]) == (403, "not_allowed")
 
 
 @click()
@@ -115,7 +147,7 @@ async def test_the_first_hangs_up_while_the_second_rings(pbx: Exchange, bot: Vir
     await customer.rings()
     await anna.hangs_up()
     await pbx.waits(2)
-    assert await status(bot, call) == {"state": "failed", "side": "to", "error": "hung_up"}
+    assert await status(bot, call) == {"state": "failed", "side": "from", "error": "hung_up"}
     assert customer.state == "idle"
 
 

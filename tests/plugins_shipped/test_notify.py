@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ import httpx
 import pytest
 import trio
 
-from tests.plugins_shipped.loading import SHIPPED, mistakes_of
+from tests.plugins_shipped.loading import PBX, SHIPPED, mistakes_of
+from vodiabot.config import parse
+from vodiabot.plugins.describe import look_up
 from vodiabot.testing.exchange import Exchange
 from vodiabot.testing.settings import Author, prepare
 from vodiabot.testing.world import VirtualBot, World
@@ -24,10 +26,19 @@ WEBHOOK = "https://hooks.example.com/services/T0000/s3cr3t-token"
 GREETER = '[plugins]\nenabled = ["greeter", "notify"]\n[[route]]\nto = "*"\nplugin = "greeter"\n[plugin.notify]\n'
 
 
+class Dripping(httpx.AsyncByteStream):
+    """An answer that never ends, and never lets five seconds pass without a byte."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await trio.sleep(5)
+            yield b"."
+
+
 class Receiver:
     """A webhook's other end, in memory: answers with these codes, then 200; an exception is raised."""
 
-    def __init__(self, *answers: int | Exception) -> None:
+    def __init__(self, *answers: int | Exception | Dripping) -> None:
         self.answers = list(answers)
         self.taken: list[dict[str, Any]] = []
         self.asked_at: list[float] = []
@@ -37,6 +48,8 @@ class Receiver:
         answer = self.answers.pop(0) if self.answers else 200
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Dripping):
+            return httpx.Response(200, stream=answer)
         if answer == 200:
             assert str(request.url) == WEBHOOK
             self.taken.append(json.loads(request.content))
@@ -128,6 +141,18 @@ async def test_what_is_never_taken_is_dropped_in_the_end_and_the_next_one_is_tol
     await pbx.waits(3600)
     assert receiver.told == ["Ended call: 0711222332"]
     assert len(receiver.asked_at) == 16
+
+
+@notify('events = ["ended"]')
+async def test_an_answer_that_drips_for_ever_holds_up_nobody(
+    receiver: Receiver, pbx: Exchange, bot: VirtualBot
+) -> None:
+    receiver.answers = [Dripping()]
+    caller = await pbx.call()
+    await caller.is_hung_up()
+    await pbx.waits(30)
+    assert receiver.told == ["Ended call: 0711123456"]
+    assert [line["why"] for line in bot.warnings if line["event"] == "a notification was not taken"] == ["TooSlowError"]
 
 
 @notify('events = ["ended"]')
@@ -288,6 +313,12 @@ def world_of(section: str, tmp_path: Path) -> World:
 
 def whys(world: World) -> list[str]:
     return [line["why"] for line in world.bot.log if line["event"] == "a notification was not taken"]
+
+
+def test_it_needs_no_capability() -> None:
+    about, _ = look_up("notify", parse(PBX), SHIPPED)
+    assert about is not None
+    assert about.capabilities == ()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from tests.plugins_shipped.loading import SHIPPED, mistakes_of
 from vodiabot.testing.exchange import Exchange
@@ -89,6 +90,35 @@ async def test_who_answers_the_second_time_is_not_rung_a_third_time(pbx: Exchang
     await pbx.waits(3600)
     assert bot.did.count("calls 46") == 2
     assert [line for line in bot.warnings if line["event"] == "somebody was not woken"] == []
+
+
+@wake_up("retry_after = 120")
+async def test_who_puts_the_phone_down_at_once_is_rung_again(pbx: Exchange, bot: VirtualBot) -> None:
+    anna = await pbx.phone(ANNA, "Anna")
+    await order(pbx, anna, "0905", answer="You will be woken at 09:05.")
+    await anna.answers(within=600)
+    await anna.waits(0.1)
+    await anna.hangs_up()
+    await anna.answers(within=600)
+    await anna.is_hung_up(within=30)
+    await pbx.waits(3600)
+    assert bot.did.count("calls 46") == 2
+
+
+@wake_up("retry_after = 120")
+async def test_a_look_that_comes_a_little_late_puts_nothing_off_by_a_minute(
+    pbx: Exchange, bot: VirtualBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = await pbx.phone(ANNA, "Anna")
+    await order(pbx, anna, "0905", answer="You will be woken at 09:05.")
+    wall = bot.engine.wall
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.engine, "wall", lambda: wall() + 0.05)
+        await anna.rings(within=600)
+    await anna.refuses(486)
+    first = trio.current_time()
+    await anna.rings(within=600)
+    assert trio.current_time() - first == pytest.approx(120, abs=1)
 
 
 @wake_up()

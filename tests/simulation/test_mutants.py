@@ -11,7 +11,7 @@ ENOUGH = 25
 """Runs in which a bug must show."""
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in MUTANTS])
+@pytest.mark.parametrize("name", MUTANTS)
 @pytest.mark.timeout(300)  # it may take many runs, should the present first one find it no longer
 def test_a_bug_that_was_put_in_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     put_in, finding, first = MUTANTS[name]

@@ -21,7 +21,9 @@ CAPABILITIES = {"answer", "dial"}
 @dataclass
 class Server:
     url: str = ""
+    """Where it is."""
     api_key: str = ""
+    spare: "Server | None" = None
 
 @dataclass
 class Config:
@@ -70,7 +72,7 @@ def test_all_of_it_as_json(connection: Connection, capsys: pytest.CaptureFixture
     assert about["hooks"] == ["answer_call"]
     assert about["values"] == {
         "token": "***",
-        "servers": [{"url": "https://a.example", "api_key": "***"}],
+        "servers": [{"url": "https://a.example", "api_key": "***", "spare": None}],
         "pause": 1.5,
     }
     assert [(o["name"], o["type"], o["required"], o["default"], o["doc"]) for o in about["options"]] == [
@@ -78,6 +80,10 @@ def test_all_of_it_as_json(connection: Connection, capsys: pytest.CaptureFixture
         ("servers", "list[Server]", False, "[]", ""),
         ("pause", "float", False, "1.5", "Seconds."),
     ]
+    (server,) = about["models"]  # though it contains itself
+    assert (server["name"], server["doc"]) == ("Server", "")
+    assert server["tables"] == ["[[plugin.sales.servers]]", "[plugin.sales.servers.spare]"]
+    assert {o["name"]: o["doc"] for o in server["options"]} == {"url": "Where it is.", "api_key": "", "spare": ""}
     assert (about["declared"], about["allowed"], about["capabilities"]) == (["answer", "dial"], ["answer"], ["answer"])
     assert about["routes"] == [{"to": "45", "from": "*", "fallback": "500"}]
     assert about["enabled"] is True
@@ -89,6 +95,9 @@ def test_for_people(connection: Connection, capsys: pytest.CaptureFixture[str]) 
     assert "Sells things." in text
     assert "More of it" not in text
     assert "    pause: float  (default 1.5)\n        Seconds.\n        now: 1.5" in text
+    assert '        now: [0].url = "https://a.example"\n             [0].api_key = "***"\n    pause' in text
+    assert "  Server, in [[plugin.sales.servers]] and [plugin.sales.servers.spare]\n    url: str" in text
+    assert "        Where it is." in text
     assert "route         from * to 45, else to 500" in text
     assert "s3cr3t" not in text
 

@@ -82,11 +82,15 @@ class DialGuard:
         self._patterns = [_as_regex(p) for p in allow if p != DOMAIN_ACCOUNTS]
         self._per_minute = per_minute
 
-    def check(self, to: str, now: float) -> None:
-        """Count one dial to `to` at `now` (seconds, monotonic). Raises NotAllowed; a refused one is not counted."""
+    def check_number(self, to: str) -> None:
+        """As `check`, of what is to be dialled later: it is not counted. Raises NotAllowed."""
         if not self.allows(to):
             self.refused["dial_allow"] += 1
             raise NotAllowed(self._refusal(to))
+
+    def check(self, to: str, now: float) -> None:
+        """Count one dial to `to` at `now` (seconds, monotonic). Raises NotAllowed; a refused one is not counted."""
+        self.check_number(to)
         while self._recent and self._recent[0] <= now - WINDOW:
             self._recent.popleft()
         if len(self._recent) >= self._per_minute:

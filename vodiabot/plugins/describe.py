@@ -6,6 +6,7 @@ import ast
 import inspect
 import itertools
 import textwrap
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from .declared import engines_wrong
 from .discovery import Found, Places
 from .importing import ImportFailed, forget, import_plugin
 from .loader import load_plugins, unload
-from .model import LoadedPlugin, Option, PluginInfo, PluginProblem
+from .model import LoadedPlugin, NestedModel, Option, PluginInfo, PluginProblem
 from .settings import NO_DEFAULT, ModelError, ModelField, fields_of, is_model
 from .validation import implementations_of
 
@@ -30,8 +31,8 @@ def describe(plugin: LoadedPlugin) -> PluginInfo:
     """Everything that is known of a loaded plugin."""
     model = None if plugin.config is None else type(plugin.config)
     values = {f.name: getattr(plugin.config, f.attribute) for f in fields_of(model)} if model else {}
-    info = _described(plugin.namespace, model, plugin.hooks, plugin.section)
-    return replace(info, name=plugin.name, version=plugin.version, origin=plugin.origin, values=values)
+    info = _described(plugin.name, plugin.namespace, model, plugin.hooks, plugin.section)
+    return replace(info, version=plugin.version, origin=plugin.origin, values=values)
 
 
 def look_up(name: str, config: Config, shipped: Path | None = None) -> tuple[PluginInfo | None, list[PluginProblem]]:
@@ -59,26 +60,27 @@ def _in_spite_of_its_section(found: Found, section: Mapping[str, Any]) -> Plugin
     hooks, _ = implementations_of(namespace, has_config=model is not None)
     right = {} if list(engines_wrong(section)) else section
     try:
-        info = _described(namespace, model if is_model(model) else None, tuple(hooks), right)
+        info = _described(found.name, namespace, model if is_model(model) else None, tuple(hooks), right)
     except ModelError:
         return None  # it is among the problems, too
     finally:
         forget(imported.private_name)
     version = found.version or str(getattr(namespace, "__version__", ""))
-    return replace(info, name=found.name, version=version, origin=found.origin)
+    return replace(info, version=version, origin=found.origin)
 
 
 def _described(
-    namespace: Any, model: type | None, hooks: tuple[str, ...], section: Mapping[str, Any]
+    name: str, namespace: Any, model: type | None, hooks: tuple[str, ...], section: Mapping[str, Any]
 ) -> PluginInfo:
     grant = grant_of(namespace, section)
     return PluginInfo(
-        name="",
+        name=name,
         version="",
         origin="",
         doc=inspect.getdoc(namespace) or "",
         hooks=hooks,
         options=() if model is None else tuple(_options(fields_of(model), model)),
+        models=() if model is None else tuple(_nested(model, f"plugin.{name}")),
         declared=_sorted(grant.declared),
         allowed=_sorted(grant.allowed),
         capabilities=tuple(sorted(grant.capabilities)),
@@ -100,6 +102,49 @@ def _options(fields: list[ModelField], model: type) -> Iterator[Option]:
             default="" if required else repr(field.default),
             doc=_meta_description(field.type) or docs.get(field.attribute, ""),
         )
+
+
+def _nested(model: type, table: str) -> Iterator[NestedModel]:
+    """The models below a model, however deep."""
+    tables: dict[type, list[str]] = {}
+    _find_tables(model, table, (), tables)
+    for found, where in tables.items():
+        doc = found.__dict__.get("__doc__") or ""
+        written = not doc.startswith(f"{found.__name__}(")  # else it is what `dataclass` makes of the fields
+        yield NestedModel(
+            name=found.__name__,
+            doc=inspect.cleandoc(doc) if written else "",
+            tables=tuple(where),
+            options=tuple(_options(fields_of(found), found)),
+        )
+
+
+def _find_tables(model: type, table: str, above: tuple[type, ...], tables: dict[type, list[str]]) -> None:
+    """`above`: models may contain themselves."""
+    for field in fields_of(model):
+        for found, path, many in _models_in(field.type, f"{table}.{field.name}"):
+            tables.setdefault(found, []).append(f"[[{path}]]" if many else f"[{path}]")
+            if found not in (*above, model):
+                _find_tables(found, path, (*above, model), tables)
+
+
+def _models_in(annotation: Any, path: str, many: bool = False) -> Iterator[tuple[type, str, bool]]:
+    """Each model in a type, with the path of its table and whether that is one of a list."""
+    while hasattr(annotation, "__supertype__"):
+        annotation = annotation.__supertype__
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if is_model(annotation):
+        yield annotation, path, many
+    elif origin is typing.Annotated:
+        yield from _models_in(args[0], path, many)
+    elif origin is dict:
+        yield from _models_in(args[1], f"{path}.NAME")
+    elif origin in (list, set, frozenset, tuple):
+        for one in args:
+            yield from _models_in(one, path, True)
+    elif origin in (typing.Union, types.UnionType):
+        for one in args:
+            yield from _models_in(one, path, many)
 
 
 def _type_name(annotation: Any) -> str:

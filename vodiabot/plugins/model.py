@@ -124,6 +124,19 @@ class Option:
 
 
 @dataclass(frozen=True)
+class NestedModel:
+    """A table, or a list of tables, within a plugin's section."""
+
+    name: str
+    """As the types of options name it, e.g. `Menu` for `dict[str, Menu]`."""
+    doc: str
+    """Its docstring."""
+    tables: tuple[str, ...]
+    """Where it stands in bot.toml, e.g. `[plugin.ivr.menus.NAME]`; `[[plugin.sales.team]]` for a list."""
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True)
 class PluginInfo:
     """What `vodiabot plugins info` tells."""
 
@@ -134,6 +147,8 @@ class PluginInfo:
     """The docstring of the module."""
     hooks: tuple[str, ...]
     options: tuple[Option, ...]
+    models: tuple[NestedModel, ...] = ()
+    """The models that the options are made of, each once, in the order in which they are named."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Option → the value that is in force; empty if its section is wrong."""
     declared: tuple[str, ...] | None = None

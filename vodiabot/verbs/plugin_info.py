@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..config import Config, parse
+from ..config import Config, dotted, parse
 from ..plugins.describe import look_up
 from ..plugins.discovery import NotFound
 from ..plugins.model import PluginInfo
@@ -94,6 +94,12 @@ def lines(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"  options of [plugin.{about['name']}]" if about["options"] else "  no options"
     for option in about["options"]:
         yield from _option(option, about["values"])
+    for model in about["models"]:
+        yield f"  {model['name']}, in {' and '.join(model['tables'])}"
+        if model["doc"]:
+            yield f"      {' '.join(model['doc'].split())}"
+        for option in model["options"]:
+            yield from _option(option, {})
 
 
 def _option(option: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
@@ -102,7 +108,28 @@ def _option(option: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
     if option["doc"]:
         yield f"        {' '.join(option['doc'].split())}"
     if option["name"] in values:
-        yield f"        now: {json.dumps(values[option['name']], ensure_ascii=False)}"
+        first, *others = _now(values[option["name"]])
+        yield f"        now: {first}"
+        yield from (f"             {line}" for line in others)
+
+
+def _now(value: Any) -> list[str]:
+    """What is in force; of tables a line for each entry that is not empty, as bot.toml could say it."""
+    tables = value if isinstance(value, list) else [value]
+    if not any(isinstance(one, dict) and one for one in tables):
+        return [json.dumps(value, ensure_ascii=False)]
+    return list(_entries("", value)) or ["empty"]
+
+
+def _entries(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _entries(f"{key}.{dotted((name,))}".removeprefix("."), one)
+    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        for i, one in enumerate(value):
+            yield from _entries(f"{key}[{i}]", one)
+    elif value not in (None, "", []):
+        yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def _default(option: Mapping[str, Any]) -> str:

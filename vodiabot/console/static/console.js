@@ -1,6 +1,11 @@
 /** The console: asks for the bot's state once a second and shows it. No state of its own. */
 
 const EVERY_MS = 1000;
+/** A bot that has not answered within this is as good as gone. */
+const PATIENCE_MS = 5000;
+
+/** What a number is that is nobody's extension, as the PBX names it. */
+const KINDS = { hunts: "group", acds: "queue", conferences: "conference", orbits: "park orbit", attendants: "attendant" };
 
 /** @param {string} id @returns {HTMLElement} */
 const byId = (id) => {
@@ -10,68 +15,98 @@ const byId = (id) => {
 };
 
 /**
- * A list item of words; a word is a text, or a text with a class.
- * @param {...(string | [string, string])} words
+ * A list item of words, each with its classes; empty ones are left out. A "strong" one is the item's name.
+ * @param {...[string, string]} words
  */
 function item(...words) {
   const li = document.createElement("li");
-  for (const word of words) {
-    const [text, kind] = Array.isArray(word) ? word : [word, ""];
+  for (const [text, classes] of words) {
     if (!text) continue;
-    const part = document.createElement(kind === "strong" ? "strong" : "span");
+    const part = document.createElement(classes === "strong" ? "strong" : "span");
     part.textContent = text;
-    if (kind !== "strong" && kind) part.className = kind;
+    if (classes !== "strong") part.className = classes;
     li.append(part);
   }
   return li;
 }
 
-/** @param {string} id @param {HTMLLIElement[]} items @param {string} none */
+/** What has not changed stays, so that it can be selected. @param {string} id @param {HTMLLIElement[]} items @param {string} none */
 function fill(id, items, none) {
-  byId(id).replaceChildren(...(items.length ? items : [item([none, "empty"])]));
+  const list = byId(id);
+  const wanted = items.length ? items : [item([none, "empty"])];
+  wanted.forEach((li, i) => {
+    const old = list.children[i];
+    if (!old) list.append(li);
+    else if (!old.isEqualNode(li)) old.replaceWith(li);
+  });
+  while (list.children.length > wanted.length) list.lastElementChild?.remove();
 }
 
 /** @param {number | null} epoch seconds */
 function since(epoch) {
   if (!epoch) return "";
   const seconds = Math.max(0, Math.round(Date.now() / 1000 - epoch));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
 /** @param {any} account */
+const isPerson = (account) => !account.type || account.type === "extensions";
+
+/** @param {any} account @returns {[string, string]} */
 function presence(account) {
-  if (!account.registered) return ["not registered", "empty"];
-  if (account.dnd) return ["do not disturb", "bad"];
-  return account.in_call ? ["in a call", "busy"] : ["free", "good"];
+  if (!isPerson(account)) return [KINDS[account.type] ?? "service", "status"];
+  if (!account.registered) return ["not registered", "status"];
+  if (account.dnd) return ["do not disturb", "status bad"];
+  return account.in_call ? ["in a call", "status busy"] : ["free", "status good"];
 }
+
+/** Where a name says nothing but the number, the number is not said twice. @param {any} account */
+function tile(account) {
+  const named = account.name && account.name !== account.account;
+  return item([named ? account.name : account.account, "strong"], [named ? account.account : "", "number"], presence(account));
+}
+
+/** @param {any[]} accounts */
+const byNumber = (accounts) => [...accounts].sort((a, b) => a.account.localeCompare(b.account, undefined, { numeric: true }));
 
 /** @param {any} state */
 function show(state) {
+  const { length } = state.sessions;
   const up = state.sessions.filter((/** @type {any} */ s) => s.up).length;
-  const health = byId("health");
-  health.textContent = up === state.sessions.length ? "all sessions are up" : `${up} of ${state.sessions.length} sessions are up`;
-  health.className = up === state.sessions.length ? "good" : "bad";
+  const sessions = length === 1 ? "the session is" : "all sessions are";
+  health(up === length ? `${sessions} up` : `${up} of ${length} sessions up`, up === length);
   fill("sessions", state.sessions.map((/** @type {any} */ s) =>
-    item([s.extension, "strong"], s.up ? ["up", "good"] : ["down", "bad"], s.trouble)), "none");
+    item([s.extension, "strong"], s.up ? ["up", "status good"] : ["down", "status bad"], [s.trouble, "detail"])), "none");
   fill("calls", state.calls.map((/** @type {any} */ c) =>
-    item([c.remote, "strong"], c.direction, [c.state, "busy"], since(c.answered ?? c.started))), "no call");
+    item([c.remote || "anonymous", "strong"], [c.direction, "status"], [c.state, "status busy"],
+      [since(c.answered ?? c.started), "time"])), "no call");
   fill("domain-calls", state.domain_calls.map((/** @type {any} */ c) =>
-    item([`${c.from} → ${c.to}`, "strong"], [c.state, "busy"], since(c.start))), "no call");
-  fill("accounts", state.accounts.map((/** @type {any} */ a) =>
-    item([a.account, "strong"], ` ${a.name} `, presence(a))), "nobody told");
+    item([`${c.from || "anonymous"} → ${c.to || "?"}`, "strong"], [c.state, "status busy"], [since(c.start), "time"])), "no other call");
+  const accounts = byNumber(state.accounts);
+  fill("people", accounts.filter(isPerson).map(tile), "the PBX has told of nobody");
+  fill("numbers", accounts.filter((account) => !isPerson(account)).map(tile), "none");
   fill("plugins", state.plugins.map((/** @type {any} */ p) =>
-    item([p.name, "strong"], [p.state, p.state === "running" ? "good" : "bad"], p.detail)), "no plugin");
+    item([p.name, "strong"], [p.state, `status ${p.state === "running" ? "good" : "bad"}`], [p.detail, "detail"])), "no plugin");
+}
+
+/** @param {string} text @param {boolean} good */
+function health(text, good) {
+  const line = byId("health");
+  if (line.textContent !== text) line.textContent = text; // it is read out
+  line.className = good ? "good" : "bad";
 }
 
 async function refresh() {
   try {
-    const answer = await fetch("state.json", { cache: "no-store" });
-    if (!answer.ok) throw new Error(`the bot answered ${answer.status}`);
+    const answer = await fetch("state.json", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
     show(await answer.json());
+    document.body.classList.remove("stale");
   } catch (error) {
-    const health = byId("health");
-    health.textContent = `the bot does not answer: ${error instanceof Error ? error.message : error}`;
-    health.className = "bad";
+    health(`the bot does not answer: ${error instanceof Error ? error.message : error}`, false);
+    document.body.classList.add("stale");
   }
   setTimeout(refresh, EVERY_MS);
 }

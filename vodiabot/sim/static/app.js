@@ -76,7 +76,7 @@ class App {
     setText(byId("me-number"), user);
     this.#directory.clear();
     this.#dialer.number = wishes().dial;
-    this.#dialer.update(false);
+    this.#dialer.update(false, false);
   }
 
   #leave(why = "") {
@@ -127,6 +127,7 @@ class App {
       answer: () => this.#phone.answer(call),
       hold: () => this.#phone.toggleHold(call),
       join: (other) => call.join(other),
+      open: () => this.#closePanels(), // or a person of the list could be meant for either call
       again: () => (this.#remove(call), this.#dial(call.party.number, call.party.name)),
       close: () => this.#remove(call),
     });
@@ -175,7 +176,7 @@ class App {
       card.update(calls);
       this.#say(card);
     }
-    this.#dialer.update(calls.some((call) => call.active || call.state === "ringing"));
+    this.#dialer.update(calls.some((call) => call.active || call.state === "ringing"), calls.length > 0);
     const ringing = this.#phone?.ringing;
     const active = this.#phone?.active;
     const of = ringing ?? active;
@@ -200,9 +201,13 @@ class App {
   }
 
   #escape(event) {
-    for (const card of this.#cards.values()) if (card.closePanels()) return event.preventDefault();
-    this.#phone.ringing?.reject();
-    return undefined;
+    if (this.#closePanels()) event.preventDefault();
+    else this.#phone.ringing?.reject();
+  }
+
+  /** @returns {boolean} whether anything was open */
+  #closePanels() {
+    return [...this.#cards.values()].map((card) => card.closePanels()).includes(true);
   }
 
   #enterKey(event) {

@@ -21,6 +21,7 @@ export class CallCard {
    * @param {() => void} on.again dial the same number once more
    * @param {() => void} on.close put the card of an ended call away
    * @param {(other: import("./call.js").Call) => void} on.join
+   * @param {() => void} on.open one of the panels is about to open
    */
   constructor(call, on) {
     this.call = call;
@@ -36,7 +37,7 @@ export class CallCard {
   #time = h("span", { class: "time", role: "timer", "aria-live": "off" });
   #note = h("p", { class: "note", role: "status" });
   #joins = h("div", { class: "joins" });
-  #keys = h("output", { class: "keys", "aria-label": "Keys sent" });
+  #keys = h("output", { class: "keys", "aria-label": "Keys sent", "data-hint": "Keys go to the call as you press them" });
   #target = h("input", {
     type: "tel", inputMode: "tel", placeholder: "Transfer to", "aria-label": "Transfer to number",
     autocomplete: "off", enterKeyHint: "go",
@@ -77,7 +78,7 @@ export class CallCard {
       button("answer", "phone", "Answer", "go", () => this.#on.answer()),
       button("reject", "hangup", "Reject", "stop", () => call.reject()),
       button("mute", "mic", "Mute", "", () => call.mute(!call.muted)),
-      button("hold", "pause", "Hold", "", () => this.#on.hold()),
+      button("hold", "pause", "Hold", "hold", () => this.#on.hold()),
       button("keypad", "keypad", "Keypad", "", () => this.#toggle(this.#padPanel)),
       button("transfer", "transfer", "Transfer", "", () => this.#toggle(this.#transferPanel)),
       button("hangup", "hangup", "Hang up", "stop", () => call.hangUp()),
@@ -108,6 +109,7 @@ export class CallCard {
 
   #toggle(panel) {
     const open = panel.hidden;
+    if (open) this.#on.open();
     this.closePanels();
     panel.hidden = !open;
     this.update(this.#others);
@@ -153,7 +155,8 @@ export class CallCard {
     this.element.dataset.state = call.held && !call.over ? "held" : call.state;
     this.element.setAttribute("aria-label", `Call with ${call.party.name || call.party.number}`);
     this.element.classList.toggle("bad", call.over && call.failed);
-    if (call.over) this.#padPanel.hidden = this.#transferPanel.hidden = true;
+    if (call.over) this.#transferPanel.hidden = true;
+    if (call.over || call.held) this.#padPanel.hidden = true; // nobody hears a key
     this.#updateButtons();
     this.#updateJoins();
     this.tick();

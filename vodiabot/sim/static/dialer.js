@@ -35,10 +35,13 @@ export class Dialer {
     if (/[\d*#]/.test(key)) this.#sounds.key(key, 0.12);
   }
 
-  /** @param {boolean} talking then the keypad makes room, and a new call holds the present one */
-  update(talking) {
+  /**
+   * @param {boolean} talking then the keypad makes room, and a new call holds the present one
+   * @param {boolean} further whether there is any call, be it on hold
+   */
+  update(talking, further) {
     byId("dial-keys").hidden = talking;
-    byId("dial-title").textContent = talking ? "Another call" : "New call";
+    byId("dial-title").textContent = further ? "Another call" : "New call";
   }
 
   /** Where the person goes on; not on a touch screen, whose keyboard would come up. */
