@@ -22,6 +22,7 @@ from .numbers import dialable
 from .prompts import HowToPlay, play_all, play_beside, prompt_of
 from .recording import RunningRecording, record_beside
 from .remote import Party
+from .scope import CallScope
 
 if TYPE_CHECKING:
     from .conference import Conference
@@ -369,7 +370,7 @@ class Call:
 
     def scope(self) -> AbstractContextManager[trio.CancelScope]:
         """`with call.scope(): …` or `async with call.scope(): …`: the body is cancelled when the call ends."""
-        return _CallScope(self._leg)
+        return CallScope(self._leg)
 
     def _check_up(self) -> None:
         if self._leg.ended is not None:
@@ -386,23 +387,3 @@ class Call:
         with self._leg.until_end():
             return await work()
         raise self._leg.gone()
-
-
-class _CallScope(AbstractContextManager[trio.CancelScope]):
-    """The leg's end as a context manager of either kind."""
-
-    def __init__(self, leg: Leg) -> None:
-        self._until_end = leg.until_end()
-
-    def __enter__(self) -> trio.CancelScope:
-        return self._until_end.__enter__()
-
-    def __exit__(self, *exc_info: Any) -> bool | None:
-        return self._until_end.__exit__(*exc_info)
-
-    async def __aenter__(self) -> trio.CancelScope:
-        return self.__enter__()
-
-    async def __aexit__(self, *exc_info: Any) -> bool | None:
-        return self.__exit__(*exc_info)
-

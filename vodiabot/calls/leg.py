@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
@@ -24,6 +24,7 @@ from ..protocol.messages import CallEntry
 from .holding import Holding
 from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
+from .outbox import Outbox, Outgoing
 from .permits import NEEDED, Permits
 from .queue import (
     OVER_WHEN_SENT,
@@ -35,7 +36,6 @@ from .queue import (
     Left,
     News,
     Reconciled,
-    Reply,
     SendFailed,
     SocketBack,
     SocketLost,
@@ -58,18 +58,6 @@ DIGITS = 200
 """Digits that wait for a plugin that doesn't read them; then the oldest goes."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class _Outgoing:
-    """A command on its way, and who waits until it is sent."""
-
-    command: Command
-    reply: Reply | None = None
-
-    def settle(self, error: BaseException | None) -> None:
-        if self.reply is not None:
-            self.reply.settle(error)
 
 
 class Leg:
@@ -103,14 +91,17 @@ class Leg:
         self.end: steps.LegEnded | None = None
         self.ended_event = trio.Event()
         self.answered_or_ended = trio.Event()
-        self._commands = commands
         self._on_fact = on_fact
-        self._on_send = on_send
-        self._on_unsaid = on_unsaid
         self._wall = wall
         self._put, self._take = trio.open_memory_channel[Item](QUEUE)
-        self._out_put, self._out_take = trio.open_memory_channel[_Outgoing](QUEUE)
-        self._last_out: _Outgoing | None = None
+        self._outbox = Outbox(
+            commands,
+            on_send=partial(on_send, self),
+            on_unsaid=on_unsaid,
+            on_lost=self._not_sent,
+            gone=self.gone,
+        )
+        self._last_out: Outgoing | None = None
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
@@ -118,7 +109,6 @@ class Leg:
         self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
-        self._sending = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._log = log.bind(call=self.id)
 
@@ -186,7 +176,7 @@ class Leg:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._send_commands)
+                nursery.start_soon(self._outbox.run)
                 nursery.start_soon(self._media_worker.run)
                 await self._drive()
         finally:
@@ -208,8 +198,7 @@ class Leg:
             if trio.current_time() >= self._deadline():
                 self._act(self.dialog.tick)
             self._judge_silence()
-        self._out_put.close()
-        self._sending.deadline = trio.current_time() + LAST_WORDS
+        self._outbox.finish(LAST_WORDS)
         self._media_worker.finish()
 
     def _deadline(self) -> float:
@@ -296,8 +285,7 @@ class Leg:
     def _carry_out(self, step: steps.Step) -> None:
         match step:
             case steps.Send(command=command):
-                self._last_out = _Outgoing(command)
-                self._out_put.send_nowait(self._last_out)
+                self._last_out = self._outbox.put(command)
             case steps.Happened(fact=fact):
                 self._happened(fact)
             case steps.Settled():
@@ -356,29 +344,9 @@ class Leg:
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
-    async def _send_commands(self) -> None:
-        with self._sending:
-            async for outgoing in self._out_take:
-                await self._send(outgoing)
-
-    async def _send(self, outgoing: _Outgoing) -> None:
-        said = False
-        self._on_send(self, outgoing.command)
-        try:
-            await self._commands.send(outgoing.command)
-            said = True
-            outgoing.settle(None)
-        except ConnectionLost as exc:
-            self._log.warning("a command was not sent", command=type(outgoing.command).__name__, why=str(exc))
-            outgoing.settle(exc)
-            self.post(SendFailed(exc))
-        finally:
-            if not said:
-                self._unsaid(outgoing)
-
-    def _unsaid(self, outgoing: _Outgoing) -> None:
-        outgoing.settle(self.gone())  # unless it has failed: cancelled, as the leg is torn down
-        self._on_unsaid(outgoing.command)
+    def _not_sent(self, command: Command, why: ConnectionLost) -> None:
+        self._log.warning("a command was not sent", command=type(command).__name__, why=str(why))
+        self.post(SendFailed(why))
 
     async def _tear_down(self) -> None:
         """What is left when the task ends or was cancelled: last commands, the audio, whoever waits."""
@@ -387,22 +355,10 @@ class Leg:
                 self._carry_out(step)
         if self.end is None:
             self._happened(steps.LegEnded(reason="shutdown"))
-        with trio.move_on_after(LAST_WORDS):
-            await self._send_rest()
-        self._refuse_rest()
-        await self.media.aclose()
-        self._media_worker.closed.set()
-
-    async def _send_rest(self) -> None:
-        self._out_put.close()
-        async for outgoing in self._out_take:
-            await self._send(outgoing)
-
-    def _refuse_rest(self) -> None:
+        await self._outbox.send_rest(LAST_WORDS)
         self._put.close()
         with suppress(trio.EndOfChannel):
             while True:
                 refuse(self._take.receive_nowait(), self.gone())
-        with suppress(trio.EndOfChannel):
-            while True:
-                self._unsaid(self._out_take.receive_nowait())
+        await self.media.aclose()
+        self._media_worker.closed.set()

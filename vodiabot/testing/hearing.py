@@ -12,6 +12,9 @@ from .story import Unexpected
 
 SILENCE = "silence"
 
+MOMENT = 0.02
+"""Seconds of a sound that nobody hears: a frame."""
+
 LONGEST_TEXT = 60.0
 """Seconds that may pass until something ends of which it is not known how long it is."""
 
@@ -47,13 +50,18 @@ class Hearing:
         self, what: Any, *, within: float, whole: bool, is_over: Callable[[], bool], why: Callable[[], str]
     ) -> Sound:
         """See `Person.hears`. `is_over`: nothing more will be heard; `why`: in words."""
-        await self._stage.until(
-            lambda: self._next(what) is not None or is_over(),
-            within,
-            lambda: f"{self._who} heard nothing{' more' * bool(self._noticed)} within {within:g} s, "
-            f"expected {name_of(what)}",
-        )
-        sound = self._next(what)
+        until = trio.current_time() + within
+        while True:
+            await self._stage.until(
+                lambda: self._next(what) is not None or is_over(),
+                until - trio.current_time(),
+                lambda: f"{self._who} heard nothing{' more' * bool(self._noticed)} within {within:g} s, "
+                f"expected {name_of(what)}",
+            )
+            sound = self._next(what)
+            if sound is None or fits(what, sound.what) or trio.current_time() - sound.began >= MOMENT:
+                break
+            await trio.sleep(MOMENT)  # it may be cut off before anybody hears it
         if sound is None:
             raise self._stage.wrong(f"{self._who} expected {name_of(what)}, but {why()}")
         if not fits(what, sound.what):
@@ -68,8 +76,10 @@ class Hearing:
         """The first sound that was not expected yet."""
         last = self.heard[self._noticed - 1].what if self._noticed else None
         for sound in self.heard[self._noticed :]:
-            again = last is not None and sound.what == last and not fits(wanted, sound.what)
-            if not again and sound.name != SILENCE:
+            if sound.name == SILENCE:
+                continue
+            again = last is not None and sound.what == last
+            if fits(wanted, sound.what) or not (again or _is_cut_at_once(sound)):
                 return sound
         return None
 
@@ -91,6 +101,12 @@ class Hearing:
             sound = self.heard[known]
             at = self._since(sound.began)
             raise self._stage.wrong(f"{self._who} heard {sound.name} at {at:.1f} s, expected nothing")
+
+
+def _is_cut_at_once(sound: Sound) -> bool:
+    """As a prompt for whose key somebody did not wait."""
+    end = _end_of(sound)
+    return end is not None and end - sound.began < MOMENT and not sound.whole
 
 
 def _end_of(sound: Sound) -> float | None:

@@ -24,6 +24,7 @@ from ..plugins import current_plugin
 SOCKETS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
+
 class OfflineError(OSError):
     """What whoever wants to connect gets, as if there was no network. It says how to allow it."""
 
