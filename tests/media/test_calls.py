@@ -197,7 +197,7 @@ async def test_a_blocked_trio_thread_loses_no_audio(tmp_path: Path) -> None:
             nursery.cancel_scope.cancel()
     samples, rate = read_wav(tmp_path / "x.wav")
     on = np.flatnonzero(sounding(samples, rate))
-    assert len(on) == pytest.approx(160, abs=4)
+    assert 156 <= len(on) <= 180  # nothing is missing; on a busy machine the jitter buffer may become deeper meanwhile
     assert on[-1] - on[0] + 1 == pytest.approx(len(on), abs=1)  # no hole
     phases = samples[on[0] * rate // 100 + 160 : on[-1] * rate // 100 - 160].astype(float)
     assert loudest_hz(phases, rate) == pytest.approx(1000, abs=0.5)
