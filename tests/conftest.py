@@ -1,4 +1,4 @@
-"""How hypothesis searches, and which tests may run at the same time.
+"""How hypothesis searches, and which tests may run at the same time, or again.
 
 Hypothesis tries the same examples in each test run, so that a red run is about the change that it tests.
 `pytest --hypothesis-profile=search` looks further, by other examples each time. What that finds becomes an `@example`
@@ -7,10 +7,15 @@ or a test of its own. Neither has a deadline: a machine may be busy.
 
 from __future__ import annotations
 
+import functools
+import gc
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import calm
 
 settings.register_profile("fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
@@ -20,6 +25,17 @@ ONE_BY_ONE = "tests/simulation/"
 """Tests that compute for long and share nothing: they come last, so that no worker is without work at the end."""
 TOGETHER = "tests/browser/"
 """Tests of one worker, so that there is one Chromium at a time: two of them take all processors."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(calm.Repeats(), "vodiabot-tests-calm")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that they import live to the end. To look at them at each full garbage collection
+    takes longer than audio can wait."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -33,4 +49,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
                 return TOGETHER
             return nodeid if nodeid.startswith(ONE_BY_ONE) else nodeid.partition("::")[0]
 
+        def _assign_work_unit(self, node: Any) -> None:
+            """Tests that keep time go to the first worker as long as there are others for the rest: two such at
+            once want more than two processors now and then."""
+            first = node.gateway.id == "gw0"
+            wanted = (scope for scope in self.workqueue if keeps_time(config.rootpath, scope) == first)
+            if scope := next(wanted, None):
+                self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
+
     return Scheduling(config, log)
+
+
+@functools.cache
+def keeps_time(root: Path, scope: str) -> bool:
+    """Has this file tests with real audio, or a page?"""
+    if scope == TOGETHER:
+        return True
+    text = (root / scope.partition("::")[0]).read_text()
+    return any(f"mark.{name}" in text for name in calm.LIVE)
