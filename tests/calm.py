@@ -1,9 +1,9 @@
 """Did this process have a processor while a test with real audio ran?
 
 Audio keeps time: 50 packets a second, and a jitter buffer of some 40 ms at the far side. Where the machine stands still
-for longer, a hole is right, and a test that finds one says nothing about the code. So a thread looks on. A failure counts
-when there was no such stall; else the test is repeated, at most `TRIES` times in all, and the summary names it. What is wrong in
-the code itself fails whether or not the machine stalls, and fails each time.
+for longer, a hole is right, and a test that finds one says nothing about the code. So a thread looks on. A failure
+counts where there was no such stall; else the test is repeated, at most `TRIES` times in all, and the summary names it.
+What is wrong in the code itself fails whether or not the machine stalls, and fails each time.
 """
 
 from __future__ import annotations
