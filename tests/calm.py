@@ -17,8 +17,8 @@ from _pytest.runner import runtestprotocol
 
 STEP = 0.005
 """Seconds between two looks."""
-STALL = 0.03
-"""Seconds. Beyond one packet and half of another, a far side may well hear it."""
+STALL = 0.02
+"""Seconds: a packet's length. It may be heard. On a machine with nothing else to do the longest is half of that."""
 TRIES = 3
 
 LIVE = ("audio", "browser")

@@ -31,7 +31,6 @@ def talking(caller: Softphone, callee: Softphone) -> None:
     callee.expect_talking()
 
 
-@pytest.mark.timeout(120)
 def test_two_pages_talk_hold_resume_and_transfer_to_a_third(phone: PhoneMaker) -> None:
     anna, bruno, clara = phone("46"), phone("47"), phone("48")
     talking(anna, bruno)
@@ -99,7 +98,6 @@ def test_mute_is_silence(phone: PhoneMaker) -> None:
     bruno.heard(A)
 
 
-@pytest.mark.timeout(120)
 def test_two_calls_at_once_are_joined(phone: PhoneMaker) -> None:
     anna, bruno, clara = phone("46"), phone("47"), phone("48")
     talking(anna, bruno)

@@ -113,7 +113,6 @@ def test_one_answer_then_candidates_as_strings(vendor: VendorPage) -> None:
     assert all(isinstance(frame.get("sdp") or frame.get("candidate"), str) for frame in flat)
 
 
-@pytest.mark.timeout(120)
 def test_it_talks_to_a_page_holds_resumes_and_transfers(vendor: VendorPage, phone: PhoneMaker) -> None:
     bruno, clara = phone("47").sign_in(), phone("48").sign_in()
     vendor.call("47")

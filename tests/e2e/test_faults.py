@@ -16,7 +16,7 @@ from vodiabot.sim.config import default
 from vodiabot.sim.server import RunningSim, serve
 
 from .proxy import BadWire, bad_wire
-from .support import NUMBERS, a_bot, running, simulator, until
+from .support import IMPATIENT, NUMBERS, a_bot, running, simulator, until
 
 pytestmark = pytest.mark.audio
 
@@ -27,6 +27,11 @@ def turns(log: Log) -> str:
     """`u` for each session_up, `d` for each session_down, as they were told."""
     letters = {events.SessionUp: "u", events.SessionDown: "d"}
     return "".join(letters.get(type(event), "") for event in log)
+
+
+def impatient(wire: BadWire, state: Path, log: Log | None = None) -> Bot:
+    """It notices soon that the PBX has fallen silent."""
+    return a_bot(wire.url, state, log=log, timers=IMPATIENT)
 
 
 async def restarted(nursery: trio.Nursery, stack: AsyncExitStack, listen: str = "127.0.0.1:0") -> RunningSim:
@@ -50,7 +55,7 @@ async def restarted(nursery: trio.Nursery, stack: AsyncExitStack, listen: str = 
 
 async def test_every_incident_is_told_once_and_in_turn(tmp_path: Path) -> None:
     log: Log = []
-    async with simulator() as sim, bad_wire(sim.port) as wire, running(a_bot(wire.url, tmp_path, log=log)):
+    async with simulator() as sim, bad_wire(sim.port) as wire, running(impatient(wire, tmp_path, log)):
         await until(lambda: turns(log) == "u")
         expected = "u"
         for incident in (wire.cut, wire.mute, lambda: drop_all(sim), wire.cut):
@@ -181,7 +186,7 @@ async def test_a_command_in_flight_fails(tmp_path: Path) -> None:
     async with (
         simulator() as sim,
         bad_wire(sim.port) as wire,
-        running(bot := a_bot(wire.url, tmp_path)),
+        running(bot := impatient(wire, tmp_path)),
         bot.dial("600") as call,
     ):
         await until(lambda: heard(call))

@@ -18,7 +18,7 @@ from vodiabot.sim.server import RunningSim
 
 from .support import a_bot, running, simulator, until
 
-pytestmark = [pytest.mark.audio, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.audio
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -122,7 +123,13 @@ def number(text: str) -> int:
 
 
 def fits(field: str, value: int, low: int, high: int) -> bool:
+    return value in values_of(field, low, high)
+
+
+@cache
+def values_of(field: str, low: int, high: int) -> frozenset[int]:
     """One field, read anew."""
+    values: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
         if span == "*":
@@ -132,9 +139,8 @@ def fits(field: str, value: int, low: int, high: int) -> bool:
         else:
             first = number(span)
             last = high if step else first
-        if value in range(first, last + 1, int(step or 1)):
-            return True
-    return False
+        values |= set(range(first, last + 1, int(step or 1)))
+    return frozenset(values)
 
 
 def shows(line: str, local: datetime) -> bool:

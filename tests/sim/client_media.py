@@ -169,6 +169,11 @@ class Audio:
         assert self.player
         self.player.pending = np.concatenate([self.player.pending, samples])
 
+    @property
+    def seconds(self) -> float:
+        """What `take` would give."""
+        return sum(len(samples) for samples in self._heard) / (self.rate or RATE)
+
     async def take(self) -> Samples:
         """What was heard since the last time, mono, at `rate`."""
         heard, self._heard = self._heard, []

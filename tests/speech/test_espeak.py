@@ -76,9 +76,11 @@ async def test_a_variant_by_its_number(tmp_path: Path) -> None:
     speaker, play = speech(tmp_path, Espeak()), Played()
     for voice in ("en+3", "en+m3", "en+12", "en+f2"):
         await speaker.say(SENTENCE, play, voice=voice)
-    man, same_man, woman, same_woman = (path.read_bytes() for path in play.paths)
-    assert (man, woman) == (same_man, same_woman)
-    assert man != woman
+    man, same_man, woman, same_woman = (sound_of(path)[0] for path in play.paths)
+    assert np.array_equal(man, same_man)
+    # Her breath is noise, another one in each process.
+    assert np.corrcoef(woman, same_woman)[0, 1] > 0.99
+    assert len(man) != len(woman)
 
 
 ABSENT = ("harry", "en-zz", "f3", "whisper", "en+", "en+0", "en+f99", "en+Adam", "en-us+F3", "en+f3+f4")

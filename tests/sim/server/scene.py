@@ -81,6 +81,15 @@ async def eventually(condition: Callable[[], Any]) -> None:
 
 
 async def hear(client: Audio, seconds: float) -> Samples:
+    """Sound of so many seconds, after a quarter of a second that is left out. It may come late: a machine is busy."""
+    await eventually(lambda: client.seconds > 0.25)
+    await client.take()
+    await eventually(lambda: client.seconds > seconds)
+    return await client.take()
+
+
+async def overhear(client: Audio, seconds: float) -> Samples:
+    """What comes in the meantime, if anything does."""
     await asyncio.sleep(0.25)
     await client.take()
     await asyncio.sleep(seconds)

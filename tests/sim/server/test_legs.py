@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.sim.client_media import RATE, Audio, level, loudest_hz, tone
-from tests.sim.server.scene import Scene, eventually, hear, play
+from tests.sim.server.scene import Scene, eventually, hear, overhear, play
 from tests.sim.server.test_dtmf import press
 from tests.sim.server.test_sdp import CHROMIUM, VIDEO
 from vodiabot.sim.core import effects
@@ -29,7 +29,6 @@ def test_a_tone_is_heard_in_each_codec_whoever_offers(codec: str, pbx_offers: bo
         client = await stage.call("a", codec, effects.Tone(1000), pbx_offers)
         heard = await hear(client, 0.6)
         assert abs(loudest_hz(heard, client.rate) - 1000) < 2
-        assert len(heard) / client.rate > 0.5
 
     play(scene)
 
@@ -89,7 +88,7 @@ def test_a_feed_is_changed_while_it_runs() -> None:
         assert level(heard, RATE, MUSIC_HZ) > 500
         assert level(heard, RATE, 600) < 100
         stage.legs.do(effects.SetFeed("a", effects.Nothing()))
-        assert len(await hear(client, 0.4)) == 0
+        assert len(await overhear(client, 0.4)) == 0
         stage.legs.do(effects.SetFeed("a", effects.Tone(800)))
         assert abs(loudest_hz(await hear(client, 0.4), RATE) - 800) < 2
 
@@ -137,7 +136,7 @@ def test_a_hold_by_direction_stops_the_packets_to_the_holder() -> None:
         answer = (await stage.until(effects.AnswerReady, "a")).sdp
         assert "a=recvonly" in answer
         await client.accept(answer)
-        assert len(await hear(client, 0.3)) == 0
+        assert len(await overhear(client, 0.3)) == 0
         stage.news.clear()
         stage.legs.do(effects.MakeAnswer("a", 1, await client.offer("sendrecv")))
         await client.accept((await stage.until(effects.AnswerReady, "a")).sdp)
