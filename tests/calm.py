@@ -8,8 +8,11 @@ What is wrong in the code itself fails whether or not the machine stalls, and fa
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -48,6 +51,17 @@ class Witness:
             self.longest, last = max(self.longest, now - last - STEP), now
 
 
+@contextmanager
+def short_collections() -> Iterator[None]:
+    """Thousands of tests and all that they import live to the end. To look at all that in each full garbage collection
+    takes longer than audio can wait."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class Repeats:
     """A plugin of pytest: runs the tests that keep time, and those again that had no chance to."""
 
@@ -67,7 +81,7 @@ class Repeats:
         while True:
             if stalls:
                 item._initrequest()
-            with Witness() as witness:
+            with Witness() as witness, short_collections():
                 reports = runtestprotocol(item, log=False, nextitem=nextitem)
             late = f"{witness.longest * 1000:.0f} ms"
             failed = any(report.failed for report in reports)
