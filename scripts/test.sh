@@ -13,5 +13,5 @@ fi
 if [ $# -gt 0 ]; then
     exec .venv/bin/python -m pytest "$@"
 fi
-# Two at a time, and no test is measured by the clock on the wall; tests/conftest.py says what stays together.
-exec .venv/bin/python -m pytest -n 2
+# Three at a time on two processors, as those with audio wait most of the time; tests/conftest.py says who takes what.
+exec .venv/bin/python -m pytest -n 3

@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n 2`. Else the tests of a file stay together, as they may share what is slow to make."""
+    """With `-n 3`. Else the tests of a file stay together, as they may share what is slow to make."""
     from xdist.scheduler import LoadScopeScheduling  # here: who tests without xdist need not have it
 
     class Scheduling(LoadScopeScheduling):
@@ -59,10 +59,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return nodeid if nodeid.startswith(ONE_BY_ONE) else nodeid.partition("::")[0]
 
         def _assign_work_unit(self, node: Any) -> None:
-            """Tests that keep time go to the first worker as long as there are others for the rest: two such at
-            once want more than two processors now and then."""
-            first = node.gateway.id == "gw0"
-            wanted = (scope for scope in self.workqueue if keeps_time(config.rootpath, scope) == first)
+            """The last worker takes the tests that compute, the others those that keep time: they wait more than they
+            compute, and too many of those that compute beside them would make them late."""
+            keeping_time = node.gateway.id != f"gw{self.numnodes - 1}"
+            wanted = (scope for scope in self.workqueue if keeps_time(config.rootpath, scope) == keeping_time)
             if scope := next(wanted, None):
                 self.workqueue.move_to_end(scope, last=False)
             super()._assign_work_unit(node)
