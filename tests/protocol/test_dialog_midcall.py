@@ -488,15 +488,21 @@ def test_audio_that_was_lost_during_a_join_is_asked_back_when_that_is_refused() 
     assert leg.wait(11)[-2:] == ["LegEnded reason=media_lost", "CloseMedia"]
 
 
-def test_a_bye_with_an_error_during_a_transfer_is_not_a_success() -> None:
+@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("want", [s.WantTransfer(to="500"), s.WantJoin(other_call_id="c2", to="500")])
+def test_a_bye_with_an_error_during_a_transfer_is_no_refusal(want: s.Intent, goes_on: bool) -> None:
+    """The caller is gone; whether by his own hand is told by call-state."""
     leg = up()
-    leg.want(s.WantTransfer(to="500"))
+    leg.want(want)
     assert leg.bye(code=503) == [
         "AnswerBye call_id=c1",
-        "Settled intent=transfer error=the call ended with 503 code=503",
-        "LegEnded reason=remote_hangup code=503",
+        "LegEnded reason=remote_hangup code=503 presumed=True",
         "CloseMedia",
     ]
+    assert leg.lists(state="connected", extensions=("45",)) == [], "the list is of before"
+    if goes_on:
+        assert leg.lists(state="connected", extensions=("46",)) == ["EndKnown reason=transferred"]
+    assert leg.wait(60) == ([] if goes_on else ["EndKnown reason=remote_hangup"])
 
 
 # --- small things -------------------------------------------------------------------------------------------

@@ -105,7 +105,8 @@ class Call:
 
     @property
     def reason(self) -> str:
-        """Why it ended, as in `events.CallEnded`; "" while it lives."""
+        """Why it ended, as in `events.CallEnded`; "" while it lives. Of an incoming call that nobody answered here, the
+        PBX may tell up to half a second later who did: until then it is `cancelled`; after `wait_ended()` it counts."""
         return self._leg.end.reason if self._leg.end else ""
 
     @property
@@ -148,7 +149,8 @@ class Call:
         await self._leg.ask(steps.WantResume())
 
     async def transfer(self, to: str) -> None:
-        """Blind transfer; returns when the PBX has taken the caller (the call is then over for us).
+        """Blind transfer; returns when the PBX has taken the caller, or he has hung up meanwhile: the call is then over
+        for us, and `reason` tells whether it is `transferred`.
 
         Raises NotAllowed (nothing was sent), TransferFailed (the caller is still here), ConnectionLost, IllegalMove.
         """
@@ -365,8 +367,8 @@ class Call:
         await self._while_up(partial(trio.sleep, seconds))
 
     async def wait_ended(self) -> None:
-        """Returns when the call is over."""
-        await self._leg.ended_event.wait()
+        """Returns when the call is over, and it is known why (see `reason`)."""
+        await self._leg.end_told.wait()
 
     def scope(self) -> AbstractContextManager[trio.CancelScope]:
         """`with call.scope(): …` or `async with call.scope(): …`: the body is cancelled when the call ends."""

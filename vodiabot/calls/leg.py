@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
+import msgspec
 import structlog
 import trio
 
@@ -27,6 +28,7 @@ from .one_way import OneWay
 from .outbox import Outbox, Outgoing
 from .permits import NEEDED, Permits
 from .queue import (
+    LEAVING,
     OVER_WHEN_SENT,
     SETTLED_LATER,
     Asked,
@@ -90,6 +92,8 @@ class Leg:
         self._up_at = 0.0
         self.end: steps.LegEnded | None = None
         self.ended_event = trio.Event()
+        self.end_told = trio.Event()
+        """Set when it is also known why, which call-state may tell a moment later."""
         self.answered_or_ended = trio.Event()
         self._on_fact = on_fact
         self._wall = wall
@@ -302,19 +306,28 @@ class Leg:
                 self.ended, self.end = self._wall(), fact
                 self.talked = 0.0 if self.answered is None else trio.current_time() - self._up_at
                 self._over()
+            case steps.EndKnown(reason=reason) if self.end is not None:
+                self.end = msgspec.structs.replace(self.end, reason=reason, presumed=False)
+        if self.end is not None and not self.end.presumed:
+            self._end_told()
         self._on_fact(self, fact)
 
     def _over(self) -> None:
-        """Let go of everybody who waits for this call."""
-        for name, all_asked in self._waiting.items():
-            for asked in all_asked:
-                asked.reply.settle(None if name in ("transfer", "join") else self.gone())
-        self._waiting.clear()
+        """Let go of everybody who waits for this call, but of those whose outcome is in why it ended."""
+        for name in self._waiting.keys() - LEAVING:
+            for asked in self._waiting.pop(name):
+                asked.reply.settle(self.gone())
         self.answered_or_ended.set()
         self.ended_event.set()
         self.digits_put.close()
         for scope in self._scopes:
             scope.cancel()
+
+    def _end_told(self) -> None:
+        for name in LEAVING:
+            for asked in self._waiting.pop(name, []):
+                asked.reply.settle()
+        self.end_told.set()
 
     def _settled(self, settled: steps.Settled) -> None:
         for asked in self._waiting.pop(settled.intent, []):
@@ -355,6 +368,8 @@ class Leg:
                 self._carry_out(step)
         if self.end is None:
             self._happened(steps.LegEnded(reason="shutdown"))
+        if self.end is not None and self.end.presumed:
+            self._happened(steps.EndKnown(reason=self.end.reason))
         await self._outbox.send_rest(LAST_WORDS)
         self._put.close()
         with suppress(trio.EndOfChannel):

@@ -91,8 +91,10 @@ def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
     connected = _is_connected(entry)
     if leg.unanswered_out and connected:
         outgoing.answered(leg)
-    elif leg.state is State.OFFERED:
+    elif leg.state in UNANSWERED_IN:
         leg.connected_elsewhere = connected
+    elif leg.presumed:
+        _end_listed(leg, connected=connected, without_us=_gone_from_us(leg, entry))
     elif leg.state in (State.TRANSFERRING, State.JOINING) and _gone_from_us(leg, entry):
         midcall.taken(leg)
     elif leg.answered:
@@ -108,8 +110,18 @@ def goes_on_without_us(leg: Leg, entry: m.CallEntry) -> None:
     """It ends the leg only where that is what was asked for; all else that does comes as a `bye` or `cancel`."""
     if leg.state in (State.TRANSFERRING, State.JOINING):
         midcall.taken(leg)
-    elif leg.state is State.OFFERED:
+    elif leg.state in UNANSWERED_IN:
         leg.connected_elsewhere = _is_connected(entry)
+    elif leg.presumed:
+        _end_listed(leg, connected=_is_connected(entry), without_us=True)
+
+
+def _end_listed(leg: Leg, *, connected: bool, without_us: bool) -> None:
+    """The leg is over, and the call it was of lives on: with whoever picked up, or whom it was transferred to."""
+    if leg.presumed == "cancelled" and connected:
+        leg.end_known("answered_elsewhere")
+    elif leg.presumed == "remote_hangup" and without_us:
+        leg.end_known("transferred")
 
 
 def _gone_from_us(leg: Leg, entry: m.CallEntry) -> bool:
@@ -250,11 +262,13 @@ TIMERS: dict[Timer, Callable[[Leg], None]] = {
     "glare": midcall.offer_again,
     "transfer": lambda leg: midcall.transfer_refused(leg, "nothing was heard of the transfer"),
     "resume": midcall.resume_timed_out,
+    "end": lambda leg: leg.end_known(),
     "linger": lambda leg: None,
 }
 
 
 def socket_lost(leg: Leg) -> None:
+    leg.end_known()
     if leg.ended or leg.state is State.NEW:
         return
     leg.socket_up = False

@@ -262,12 +262,12 @@ def taken(leg: Leg) -> None:
 
 
 def bye_while_transferring(leg: Leg, code: int | None) -> None:
-    """A bye is the sign of success, but one that tells of an error is not."""
+    """A bye is the sign of success. One that tells of an error is neither that nor a refusal, which would leave the
+    caller with us: he is gone, by his own hand unless call-state shows that his call goes on without us."""
     if code is None or code < 400:
         taken(leg)
-        return
-    leg.settle(_asked(leg), f"the call ended with {code}", code)
-    leg.end("remote_hangup", code)
+    else:
+        leg.end("remote_hangup", code, presumed=True)
 
 
 def _asked(leg: Leg) -> Literal["transfer", "join"]:

@@ -108,5 +108,7 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Our offer of a resume waits for the PBX's answer."""
     resume_quiet: float = 1.0
     """A resume without SDP gets no answer; this is the time for the PBX to refuse it."""
+    end_known: float = 0.5
+    """Call-state may come later than the `cancel` or `bye` whose reason it tells; all else of the leg is over then."""
     media_work: float = 10.0
     """Our own media side makes an offer or an answer; longer, and it counts as failed."""
