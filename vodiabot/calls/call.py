@@ -202,9 +202,10 @@ class Call:
         await self._desk.bridge(self, other, dtmf)
 
     async def mute(self, on: bool = True) -> None:
-        """Send silence in place of what plays, and tell the PBX. Raises CallEnded."""
+        """Send silence in place of what plays, and tell the PBX. Raises CallEnded, IllegalMove."""
         self._leg.may()
-        self._leg.media.set_muted(on)
+        if self.answered is not None:
+            self._leg.media.set_muted(on)
         await self._leg.ask(steps.WantMute(on=on))
 
     async def record_on_pbx(self, on: bool = True) -> None:

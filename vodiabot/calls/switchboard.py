@@ -159,7 +159,7 @@ class Switchboard:
 
     def _invited(self, invite: m.Invite) -> None:
         known = self._legs.get(invite.call_id)
-        if known is not None:
+        if known is not None and not known.may_ring_anew:
             known.post(Frame(invite))
             return
         if self._nursery is None:

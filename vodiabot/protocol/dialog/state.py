@@ -44,6 +44,9 @@ class State(enum.Enum):
 UNANSWERED_OUT = frozenset({State.CALLING, State.RINGING, State.EARLY})
 UNANSWERED_IN = frozenset({State.OFFERED, State.ANSWERING})
 ANSWERED = frozenset({State.UP, State.HELD, State.RESUMING, State.TRANSFERRING, State.JOINING})
+ON_THE_WAY = frozenset({State.TRANSFERRING, State.JOINING})
+UNDER_WAY = ON_THE_WAY | {State.RESUMING}
+"""An answered call of which it is open what the PBX does; by the timers below not for long."""
 
 MOVES: dict[State, frozenset[State]] = {
     State.NEW: frozenset({State.DIALING, State.ENDED}),
