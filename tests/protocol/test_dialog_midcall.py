@@ -596,6 +596,25 @@ def test_what_was_asked_of_the_pbx_is_settled_with_an_error() -> None:
     assert leg.dialog.held
 
 
+OTHERS = {"state": "connected", "from_number": "46", "to_number": "500", "extensions": ("46",)}
+
+
+@pytest.mark.parametrize("said", ["nothing", "that we have it", "by its list"])
+def test_after_the_reconnect_the_pbx_shows_what_became_of_a_transfer(said: str) -> None:
+    leg = up()
+    leg.want(s.WantTransfer(to="500"))
+    leg.socket_lost()
+    assert leg.dialog.perhaps_taken
+    if said == "that we have it":
+        leg.lists(state="connected", extensions=("45",))
+    elif said == "by its list":
+        leg.reconciled(True)
+    assert leg.dialog.perhaps_taken is (said == "nothing")
+    taken = ["LegEnded reason=transferred", "CloseMedia"]
+    assert leg.left(**OTHERS) == (taken if said == "nothing" else [])
+    assert leg.lists(**OTHERS) == []
+
+
 def test_absent_twice_in_a_row_after_a_reconnect() -> None:
     leg = up()
     leg.socket_lost()

@@ -109,9 +109,10 @@ async def _end(leg: Leg, call: Call, fallback: str, *, failed: bool) -> None:
         if leg.answered is None and failed and call.direction == "incoming":
             await leg.ask(steps.WantReject(code=480))
             return
-        if fallback:
+        if fallback or leg.dialog.perhaps_taken:  # a bye to who was taken may end what he was taken to
             with trio.move_on_after(COMEBACK), leg.until_end():  # what has failed may be the connection
                 await leg.reached.wait()
+        if fallback:
             await leg.ask(steps.WantTransfer(to=dialable(fallback)))
             return
     except (CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed) as exc:

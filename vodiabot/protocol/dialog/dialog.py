@@ -112,6 +112,11 @@ class Dialog:
         return self._leg.socket_up
 
     @property
+    def perhaps_taken(self) -> bool:
+        """The connection was lost during a transfer, and nothing has told since whether we still have the call."""
+        return self._leg.perhaps_taken and not self._leg.ended
+
+    @property
     def answered_at(self) -> float | None:
         """In the time of `now`."""
         return self._leg.answered_at
@@ -222,6 +227,7 @@ class Dialog:
         def compare(leg: Leg) -> None:
             leg.socket_up = True
             leg.absent = 0 if present else leg.absent + 1
+            leg.perhaps_taken = leg.perhaps_taken and not present
             if leg.absent >= 2 and not leg.ended:
                 leg.hang_up("connection_lost")
 

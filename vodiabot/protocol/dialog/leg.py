@@ -111,6 +111,9 @@ class Leg:
     """Why it ended, while call-state may still tell better."""
     state_before: State = State.UP
     """The state to go back to from TRANSFERRING and JOINING."""
+    perhaps_taken: bool = False
+    """The socket died while it was open what became of a transfer, and the PBX has not shown yet that we still have
+    the call."""
     on_hold_by_state: bool = False
     """`held_by_remote` came from call-state, not from SDP."""
     listed_meanwhile: str = ""

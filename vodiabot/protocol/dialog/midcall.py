@@ -11,7 +11,7 @@ from ..dialects import Dialect, resume_with_offer, role_while_offering
 from ..sdp_facts import direction_of, transport_of
 from . import offers
 from .leg import Leg, Purpose
-from .state import State
+from .state import ON_THE_WAY, State
 
 # --- hold and resume ----------------------------------------------------------------------------------------
 
@@ -257,7 +257,8 @@ def joined(leg: Leg) -> None:
 
 def taken(leg: Leg) -> None:
     """The PBX has taken the call from us."""
-    leg.settle(_asked(leg))
+    if leg.state in ON_THE_WAY:
+        leg.settle(_asked(leg))
     leg.end("transferred")
 
 
@@ -303,6 +304,7 @@ def _restore(leg: Leg) -> None:
 def transfer_unknown(leg: Leg) -> None:
     """The connection died: nobody knows, and what the PBX lists after the reconnect will tell."""
     leg.settle(_asked(leg), "connection lost")
+    leg.perhaps_taken = True
     leg.stop_timer("transfer")
     leg.move(leg.state_before)
 
