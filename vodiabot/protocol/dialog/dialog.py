@@ -20,8 +20,8 @@ class Dialog:
     Every method but the properties takes the time `now` (seconds, any monotonic origin) and gives the steps
     to be carried out, in order. When `deadline` has passed, `tick` must be called. Messages of the PBX never
     raise: what makes no sense is ignored or answered politely. `LegEnded` comes exactly once, and right after
-    it `CloseMedia`; it also ends every intent that was not settled. An ended dialog still answers duplicates;
-    when its `deadline` is None it may be dropped.
+    it `CloseMedia`; it also ends every intent that was not settled. Where it only presumes the reason, `EndKnown`
+    follows. An ended dialog still answers duplicates; when its `deadline` is None it may be dropped.
     """
 
     def __init__(
