@@ -356,6 +356,21 @@ async def test_no_way_dodges_dials_per_minute(way: str, tmp_path: Path, autojump
         assert s.sent() == before
 
 
+async def test_a_plugin_in_a_loop_sends_no_end_of_messages(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with scene(tmp_path) as s:
+
+        async def forever(s: Scene) -> None:
+            while True:
+                await s.bot.chat("46", "hello")
+
+        raised = await s.on_behalf_of("author", forever)
+        assert isinstance(raised, NotAllowed)
+        assert str(raised) == "[limits] chats_per_minute = 60 are used up"
+        assert [frame["action"] for frame in s.sent()].count("chat") == 60
+        await trio.sleep(61)
+        assert await s.on_behalf_of("author", lambda s: s.bot.chat("46", "hello")) is None
+
+
 async def test_what_was_refused_by_a_capability_does_not_use_up_the_dials(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:

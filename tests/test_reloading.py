@@ -221,7 +221,8 @@ async def test_limits_count_for_the_next_call(tmp_path: Path, autojump_clock: An
     async with laboratory(tmp_path) as (lab, bot, caller, reload):
         lab.write(
             bot='unrouted = "busy"\ndrain_timeout = "1s"',
-            limits='dials_per_minute = 0\nwrap_up = "7s"\nblocked_after = "3s"\nhook_timeout = "4s"',
+            limits="dials_per_minute = 0\nchats_per_minute = 0\n"
+            'wrap_up = "7s"\nblocked_after = "3s"\nhook_timeout = "4s"',
             more='[[route]]\nto = "99"\nplugin = "holder"\n',
         )
         outcome = await reload()
@@ -233,6 +234,8 @@ async def test_limits_count_for_the_next_call(tmp_path: Path, autojump_clock: An
         with pytest.raises(NotAllowed, match="dials_per_minute = 0"):
             async with bot.dial("46"):
                 pytest.fail("dialled")
+        with pytest.raises(NotAllowed, match="chats_per_minute = 0"):
+            await bot.chat("46", "hello")
         assert bot.watchdog.blocked_after == 3
         assert bot.lines[0].settings.wrap_up == 7
         assert bot.config.bot.drain_timeout == 1

@@ -21,6 +21,7 @@ from .calls import (
     ParkedCall,
     Parking,
     PbxClock,
+    PerMinute,
     Permits,
     Phone,
     Route,
@@ -80,6 +81,7 @@ class Bot(OwnThings):
             config.pbx.domain,
             config.pbx.country,
         )
+        self.chats = PerMinute("chats_per_minute", config.limits.chats_per_minute)
         self.permits = Permits(who=current_plugin.get, refusal=lambda *asked: self.plugin_bots.refusal(*asked))
         self.control = CallControl(
             calls=lambda: self.domain.calls,
@@ -282,9 +284,10 @@ class Bot(OwnThings):
         return Phone(self._line(extension), self.control)
 
     async def chat(self, to: str, text: str) -> None:
-        """Send a text message to an extension. Raises ConnectionLost, NotAllowed."""
+        """Send a text message to an extension. `[limits]` says how many a minute. Raises ConnectionLost, NotAllowed."""
         self.permits.check("chat")
         line = self._line(None)
+        self.chats.count(trio.current_time())
         await line.session.send(commands.SendChat(src=line.user, dest=to, message=text))
 
     def events(self) -> AbstractAsyncContextManager[trio.MemoryReceiveChannel[Event]]:

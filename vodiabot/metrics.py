@@ -180,6 +180,7 @@ class Readings(Collector):
         yield CounterMetricFamily("vodiabot_blocked_seconds", "The trio thread stood still", watchdog.blocked_seconds)
         yield _counters("blockages", "Times that it did, by the plugin that ran", ("plugin",), dict(watchdog.by_plugin))
         yield _counters("dials_refused", "Numbers that were not dialled", ("limit",), bot.guard.refused)
+        yield CounterMetricFamily("vodiabot_chats_refused", "Text messages that were not sent", bot.chats.refused)
 
     def _of_sessions(self) -> Iterator[Metric]:
         lines = self._bot.lines

@@ -142,8 +142,10 @@ class MediaLeg(Protocol):
         Raises SourceError if it can't be read, CallEnded when the leg is closed meanwhile.
         """
 
-    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
-        """Send digits; returns when the last one has been sent. `duration` and `gap` in seconds."""
+    async def send_dtmf(
+        self, digits: str, *, duration: float = 0.1, gap: float = 0.06, volume: float = -10.0
+    ) -> None:
+        """Send digits; returns when the last one has been sent. `duration` and `gap` in seconds, `volume` in dBm0."""
 
     async def record(
         self,

@@ -182,6 +182,7 @@ def put_in_force(bot: Bot, config: Config) -> None:
     bot.config, bot.config_loaded = config, bot.wall()
     limits = config.limits
     bot.guard.hold_to(limits.dial_allow, limits.dials_per_minute)
+    bot.chats.most = limits.chats_per_minute
     bot.host.hold_to(limits.hook_timeout, limits.error_budget, limits.error_window)
     bot.watchdog.blocked_after = limits.blocked_after
     bot.plugin_bots.configured()

@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -301,3 +302,29 @@ async def test_keys_are_checked_before_anything_is_sent(autojump_clock: MockCloc
         with pytest.raises(CallEnded):
             await talk.call.send_dtmf("1wwwwwwwww2")
         assert [key for key, _ in pressed] == ["1", "2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"duration": 0.01}, "duration is 0.04 to 8 seconds, not 0.01"),
+        ({"duration": True}, "duration is 0.04 to 8 seconds, not True"),
+        ({"gap": float("nan")}, "gap is 0.04 to 8 seconds, not nan"),
+        ({"volume": 10}, "volume is -36 to 0 dBm0, not 10"),
+        ({"volume": "loud"}, "volume is -36 to 0 dBm0, not 'loud'"),
+    ],
+)
+async def test_how_keys_can_not_be_pressed(how: dict[str, Any], told: str, autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        pressed: list[str] = []
+        talk.end.on_digit = pressed.append
+        with pytest.raises(UsageError, match=f"^send_dtmf: {told}$"):
+            await talk.call.send_dtmf("12", **how)
+        assert pressed == []
+
+
+async def test_how_long_keys_are_pressed(autojump_clock: MockClock) -> None:
+    async with talking() as talk:
+        began = talk.now
+        await talk.call.send_dtmf("12", duration=0.5, gap=0.2, volume=-20)
+        assert talk.now - began == pytest.approx(1.4)

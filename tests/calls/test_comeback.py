@@ -153,6 +153,42 @@ async def test_a_caller_whose_transfer_met_with_a_lost_connection_comes_to_the_f
         assert [e.reason for e in bench.ended()] == ["transferred"]
 
 
+@pytest.mark.parametrize("fallback", ["", "900"])
+@pytest.mark.parametrize("taken", [True, False])
+async def test_who_was_taken_while_the_connection_was_lost_is_left_in_peace(
+    taken: bool, fallback: str, autojump_clock: MockClock
+) -> None:
+    """A bye, or another transfer, might end the call that he has by now."""
+
+    async def handler(call: Call) -> None:
+        await call.answer()
+        await call.transfer("600")
+
+    async with running() as bench:
+        bench.on_call(handler, fallback=fallback)
+        await bench.connect(bench.invite())
+
+        def listed(us: str) -> None:
+            known: dict[str, Any] = {"start": bench.calls[0].started, "connect": 1.0, "extensions": (us,)}
+            entry = m.CallEntry(id="pbx-7", from_number="500", to_number=us, **known)
+            bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+
+        listed("45")
+        await bench.port.wait_for(c.BlindTransfer)
+        gone(bench)
+        await trio.sleep(3)
+        assert not bench.ended(), "it is not known yet"
+        listed("600" if taken else "45")
+        back(bench)
+        await trio.sleep(1)
+        if not taken and fallback:
+            assert bench.port.of(c.BlindTransfer)[1].to == fallback
+            bench.switchboard.deliver(m.Bye(call_id="in-1"))
+            await trio.sleep(1)
+        assert [e.reason for e in bench.ended()] == ["transferred" if taken or fallback else "hangup"]
+        assert len(bench.port.of(c.HangUp)) == (0 if taken or fallback else 1)
+
+
 async def test_no_caller_waits_for_ever_for_a_connection(autojump_clock: MockClock) -> None:
     async def handler(call: Call) -> None:
         await call.answer()

@@ -126,6 +126,27 @@ async def test_the_target_hangs_up_as_it_is_joined(autojump_clock: MockClock) ->
         assert both.first.state == "up"
 
 
+@pytest.mark.parametrize("how", ["a bye with an error", "our hang-up"])
+async def test_a_target_that_is_gone_for_sure_costs_the_caller_no_more_music(
+    how: str, autojump_clock: MockClock
+) -> None:
+    async with pair() as both, trio.open_nursery() as nursery:
+
+        async def end() -> None:
+            await both.bench.port.wait_for(c.AttendedTransfer)
+            if how == "our hang-up":
+                await both.second.hangup()
+            else:
+                both.bench.switchboard.deliver(m.Bye(call_id=both.second.id, code=480))
+
+        nursery.start_soon(end)
+        began = trio.current_time()
+        with pytest.raises(TransferFailed):
+            await both.second.complete()
+        assert both.first.state == "up"
+        assert trio.current_time() - began < 2
+
+
 async def test_the_caller_hangs_up_as_he_is_joined(autojump_clock: MockClock) -> None:
     async with pair() as both, trio.open_nursery() as nursery:
         nursery.start_soon(after_join, both, lambda: both.bye(both.first))

@@ -91,33 +91,96 @@ async def test_cancel_crosses_the_answer(autojump_clock: MockClock) -> None:
         assert not bench.ended()[0].answered
 
 
+@pytest.mark.parametrize("listed", ["before the cancel", "after it"])
 @pytest.mark.parametrize(
     ("by", "connect", "reason"), [("46", 5.0, "answered_elsewhere"), ("46", None, "cancelled"), ("", None, "cancelled")]
 )
 async def test_who_was_faster_in_a_group(
-    by: str, connect: float | None, reason: str, autojump_clock: MockClock
+    by: str, connect: float | None, reason: str, listed: str, autojump_clock: MockClock
 ) -> None:
     """The entry names all that ring, and then only who picked up: no missed call, where nobody else did it is one."""
+    seen: list[object] = []
     async with running() as bench:
 
         async def ring(call: Call) -> None:
+            async with call.scope():
+                await trio.sleep_forever()
+            seen.append((trio.current_time(), call.state))
             await call.wait_ended()
+            seen.append(call.reason)
 
         bench.on_call(ring)
         bench.invite(to_user="700")
         await trio.sleep(1)
 
-        def listed(*extensions: str, connect: float | None = None) -> None:
+        def lists(*extensions: str, connect: float | None = None) -> None:
             known: dict[str, Any] = {"from_number": "500", "to_number": "700", "start": bench.calls[0].started}
             entry = m.CallEntry(id="pbx-7", extensions=extensions, connect=connect, **known)
             bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
 
-        listed("45", "46")
-        if by:
-            listed(by, connect=connect)
+        def cancelled() -> None:
+            bench.switchboard.deliver(m.Cancel(call_id="in-1"))
+
+        def picked_up() -> None:
+            if by:
+                lists(by, connect=connect)
+
+        lists("45", "46")
+        ended_at = 0.0
+        for news in (picked_up, cancelled) if listed == "before the cancel" else (cancelled, picked_up):
+            await trio.sleep(0.2)
+            news()
+            ended_at = trio.current_time() if news is cancelled else ended_at
+        await trio.sleep(0.1)
+        assert bool(bench.ended()) is (reason == "answered_elsewhere")
+        await trio.sleep(0.5)
+        assert [(event.reason, event.at) for event in bench.ended()] == [(reason, ended_at)]
+        assert seen == [(ended_at, "ended"), reason], "what the handler does for the caller stops at once"
+
+
+@pytest.mark.parametrize("how", ["the bot stops", "the bot drains", "the socket dies", "time"])
+async def test_that_it_is_open_who_was_faster_holds_nothing_up(how: str, autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        bench.invite()
+        await trio.sleep(1)
         bench.switchboard.deliver(m.Cancel(call_id="in-1"))
         await trio.sleep(0.1)
-        assert [event.reason for event in bench.ended()] == [reason]
+        assert bench.switchboard.calls == []
+        assert not bench.ended()
+        began = trio.current_time()
+        if how == "the bot drains":
+            await bench.switchboard.drain(60)
+            assert trio.current_time() - began <= 0.5
+        elif how == "the socket dies":
+            bench.switchboard.socket_lost()
+            await trio.sleep(0.1)
+        elif how == "time":
+            await trio.sleep(0.5)
+        assert [event.reason for event in bench.ended()] == ([] if how == "the bot stops" else ["cancelled"])
+    assert [event.reason for event in bench.ended()] == ["cancelled"]
+    assert bench.hooks.count("call_ended") == 1
+
+
+async def test_a_caller_who_tries_again_at_once_is_told_from_the_call_that_he_gave_up(
+    autojump_clock: MockClock,
+) -> None:
+    """While it is open how the first one ended, a list of the second says nothing about it."""
+    async with running() as bench:
+
+        async def answer(call: Call) -> None:
+            await call.answer()
+            await call.wait_ended()
+
+        bench.invite(to_user="700")
+        await trio.sleep(1)
+        bench.switchboard.deliver(m.Cancel(call_id="in-1"))
+        bench.on_call(answer)
+        await bench.connect(bench.invite("in-2", to_user="700"))
+        known: dict[str, Any] = {"from_number": "500", "to_number": "45", "start": bench.calls[1].started}
+        entry = m.CallEntry(id="pbx-8", connect=trio.current_time(), **known)
+        bench.switchboard.deliver(m.CallState(calls=(entry,), whole=True))
+        await trio.sleep(1)
+        assert [(event.call_id, event.reason) for event in bench.ended()] == [("in-1", "cancelled")]
 
 
 async def test_a_failing_handler_sends_the_caller_to_the_fallback(autojump_clock: MockClock) -> None:

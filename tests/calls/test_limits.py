@@ -64,6 +64,7 @@ def test_dials_of_the_last_minute_count() -> None:
     with pytest.raises(NotAllowed, match="dials_per_minute"):
         limited.check("3", 59.9)
     limited.check("3", 60.0)
+    assert limited.refused == {"dial_allow": 0, "dials_per_minute": 1}
 
 
 @pytest.mark.parametrize(

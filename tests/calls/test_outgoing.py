@@ -229,6 +229,31 @@ async def test_a_late_frame_of_the_call_before_is_not_taken_for_one_of_this_call
         assert not bench.port.of(c.Acknowledge)
 
 
+@pytest.mark.parametrize("reason", ["remote_hangup", "transferred"])
+async def test_an_error_that_ends_the_call_during_a_transfer_is_no_refusal(
+    reason: str, autojump_clock: MockClock
+) -> None:
+    """TransferFailed promises that the caller is still there."""
+    async with running() as bench, trio.open_nursery() as nursery:
+        nursery.start_soon(answering, bench)
+        async with bench.switchboard.dial("500") as call:
+            sides = {"from_number": "500", "to_number": "45", "start": call.started}
+            bench.switchboard.deliver(m.CallState(calls=(m.CallEntry(id="pbx-7", connect=1.0, **sides),), whole=True))
+
+            async def end() -> None:
+                await bench.port.wait_for(c.BlindTransfer)
+                bench.switchboard.deliver(m.Bye(call_id=call.id, code=480))
+                await trio.sleep(0.2)
+                if reason == "transferred":
+                    others = m.CallEntry(id="pbx-7", connect=1.0, **{**sides, "to_number": "501"})
+                    bench.switchboard.deliver(m.CallState(calls=(others,), whole=True))
+
+            nursery.start_soon(end)
+            await call.transfer("501")
+            assert call.reason == reason
+            assert [(event.reason, event.code) for event in bench.ended()] == [(reason, 480)]
+
+
 async def test_a_transfer_is_taken_or_refused(autojump_clock: MockClock) -> None:
     async with running() as bench, trio.open_nursery() as nursery:
         nursery.start_soon(answering, bench)

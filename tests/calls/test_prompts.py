@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from vodiabot import Text
+from vodiabot import SourceError, Text
 
 from .test_audio import leg_of
 from .test_gathering import LONG, SHORT, talking
@@ -44,6 +44,38 @@ async def test_what_media_is_given(
         monkeypatch.setattr(talk.call, "say", say)
         await talk.call.play(source)
     assert got == given
+
+
+@pytest.mark.parametrize("text", ["Welcome to us", "Welcome.", "Welcome", "Please hold. " * 20])
+@pytest.mark.parametrize("way", ["play", "in a list", "playing"])
+async def test_a_text_that_is_taken_for_a_file(way: str, text: str, autojump_clock: MockClock) -> None:
+    told = f"^'{text[:64]}.?' is no file; a text is spoken with say\\(\\), or in a list as Text\\(\"…\"\\)$"
+    async with talking() as talk:
+
+        async def play() -> None:
+            if way == "playing":
+                async with talk.call.playing(text):
+                    pytest.fail("it is told at once")
+            await talk.call.play([LONG, [text]] if way == "in a list" else text)
+
+        with pytest.raises(SourceError, match=told):
+            await play()
+        assert talk.heard == []
+
+
+@pytest.mark.parametrize("missing", ["music.wav", "on hold.mp3", "https://example.com/a b", "a.xyz"])
+async def test_what_is_no_text_is_tried(
+    missing: str, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[Any] = []
+
+    async def play(source: Any, **how: Any) -> None:
+        got.append(source)
+
+    async with talking() as talk:
+        monkeypatch.setattr(leg_of(talk), "play", play)
+        await talk.call.play(missing)
+    assert got == [missing]
 
 
 async def test_cancelled_in_its_midst(autojump_clock: MockClock) -> None:

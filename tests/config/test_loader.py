@@ -229,6 +229,7 @@ def test_neither_pbx_nor_simulator() -> None:
         ("limits", "wrap_up = inf", "limits.wrap_up", "not endless"),
         ("limits", "wrap_up = 1979-05-27", "limits.wrap_up", "must be a time"),
         ("limits", "dials_per_minute = -1", "limits.dials_per_minute", "must be 0 or more"),
+        ("limits", "chats_per_minute = 1.5", "limits.chats_per_minute", "must be a whole number"),
         ("limits", 'dial_allow = ["@domian"]', "limits.dial_allow[0]", '"@domain"'),
         ("limits", 'dial_allow = ["+49 30*"]', "limits.dial_allow[0]", "a pattern of digits"),
         ("limits", 'dial_allow = ["0049*"]', "limits.dial_allow[0]", "write + instead of 00"),

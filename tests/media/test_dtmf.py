@@ -170,6 +170,16 @@ def test_what_is_made_is_found(rate: int) -> None:
     assert found(np.concatenate((samples / 32767, quiet(0.05)))) == digits
 
 
+@pytest.mark.parametrize(("volume", "db"), [(10, 0.0), (30, -20.0), (36, -26.0), (0, 4.9)])
+def test_how_loud_the_tones_are(volume: int, db: float) -> None:
+    """At the loudest nothing is cut off, which would be heard as other tones."""
+    usual, made = (digits_source("5", 0.1, 0.06, v).open(8000).read() for v in (10, volume))
+    assert usual is not None
+    assert made is not None
+    assert 20 * np.log10(np.abs(made).max() / np.abs(usual).max()) == pytest.approx(db, abs=0.3)
+    assert np.abs(made).max() < 32767
+
+
 @pytest.mark.parametrize("wrong", ["x", "1 2", "é", "1,2"])
 def test_other_characters_are_refused(wrong: str) -> None:
     with pytest.raises(UsageError):

@@ -13,7 +13,7 @@ from vodiabot.media import rtp
 from vodiabot.media.audio import silence
 from vodiabot.media.codecs import CODECS
 from vodiabot.media.sender import Press, Sender
-from vodiabot.media.telephone_event import ENDS, parse_event
+from vodiabot.media.telephone_event import ENDS, MAX_DURATION, parse_event
 
 from .sending import EVENT_TYPE, LINEAR, LINEAR_TYPE
 
@@ -129,6 +129,36 @@ def test_a_digit_in_the_midst_of_audio() -> None:
     assert [p.timestamp for p in after] == [(10 + n) * BLOCK for n in range(4)], "the time has gone on"
     assert [bool(np.frombuffer(p.payload, np.int16).any()) for p in after] == [False, False, True, True]
     assert done == [True]
+
+
+def test_a_long_press_at_a_fast_clock_is_several_events_that_follow_one_another() -> None:
+    made = sender(100, 0)
+    made.use(111, CODECS["opus"])
+    made.events(EVENT_TYPE, 48000)
+    press(made, "5", duration=3.0)
+    events = [p for p in (parsed(made.packet(None)) for _ in range(150 + ENDS)) if p.payload_type == EVENT_TYPE]
+    assert [p.marker for p in events] == [True] + [False] * (149 + ENDS)
+    ends = {p.timestamp: event.duration for p in events if (event := parse_event(p.payload)) is not None}
+    assert ends == {0: MAX_DURATION, MAX_DURATION: MAX_DURATION, 2 * MAX_DURATION: 3 * 48000 - 2 * MAX_DURATION}
+    assert [e.end for e in map(parse_event, (p.payload for p in events)) if e] == [False] * 150 + [True] * ENDS
+
+
+@pytest.mark.parametrize(("before", "more", "total"), [(3, [640, 800], 800), (5, [], 800), (20, [], 3200)])
+def test_a_long_press_that_nobody_wants_any_more_ends_and_says_so(before: int, more: list[int], total: int) -> None:
+    made = sender(100, 0)
+    pressed, _ = press(made, "5", duration=5.0)
+    packets(made, before)
+    made.withdraw(pressed)
+    told = [parse_event(p.payload) for p in packets(made, 9) if p.payload_type == EVENT_TYPE]
+    assert [(e.duration, e.end) for e in told if e] == [(n, False) for n in more] + [(total, True)] * ENDS
+    assert not made.dialling
+
+
+def test_how_loud_a_key_is_pressed() -> None:
+    made = sender()
+    made.press(Press("5", 0.1, 0.1, lambda sent: None, 36))
+    told = [parse_event(p.payload) for p in packets(made, 8)]
+    assert {e.volume for e in told if e} == {36}
 
 
 def test_digits_one_after_the_other_and_what_plays_is_silent_between() -> None:

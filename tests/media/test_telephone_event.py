@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -204,9 +205,11 @@ def test_what_we_send(digit: str, duration: float, gap: float, clock: tuple[int,
     assert [step.event.end for step in sent[-4:]] == [False, True, True, True]
     assert len({step.event.duration for step in sent[-4:]}) == 1
     events = EventReceiver()
+    timestamps = accumulate((MAX_DURATION if step.goes_on else 0 for step in sent[1:]), initial=5)
     packets = [
-        Packet(101, step.first, 0, 5, 7, build_event(replace(step.event, volume=0)), i * 0.02)
-        for i, step in enumerate(sent)
+        Packet(101, step.first, 0, timestamp, 7, build_event(replace(step.event, volume=0)), i * 0.02)
+        for i, (step, timestamp) in enumerate(zip(sent, timestamps, strict=True))
     ]
     assert "".join(events.feed(p, STREAM) for p in packets) == digit
-    assert events.duration == sent[-1].event.duration <= MAX_DURATION
+    assert events.duration == max(1, round(duration * 50)) * clock[0], "also what is longer than one event can tell"
+    assert all(step.event.duration <= MAX_DURATION for step in sent)

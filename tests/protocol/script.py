@@ -74,6 +74,9 @@ class Script:
     def lists(self, **entry: Any) -> list[str]:
         return lines(self.dialog.entry(m.CallEntry(**{"id": "7", **entry}), self.now))
 
+    def left(self, **entry: Any) -> list[str]:
+        return lines(self.dialog.left(m.CallEntry(**{"id": "7", **entry}), self.now))
+
     def wait(self, seconds: float) -> list[str]:
         """Time passes; deadlines on the way are kept, as the switchboard does."""
         until = self.now + seconds

@@ -55,8 +55,12 @@ def test_cancel_or_bye_before_it_is_answered(after: str, what: str) -> None:
     if after == "sdp-200ok":
         leg.answer_made(1)
     response = "AnswerCancel call_id=c1" if what == "cancel" else "AnswerBye call_id=c1"
-    assert getattr(leg, what)() == [response, "LegEnded reason=cancelled", "CloseMedia"]
+    crossed_by_bye = what == "bye" and after == "sdp-200ok"
+    presumed = "" if crossed_by_bye else " presumed=True"
+    assert getattr(leg, what)() == [response, f"LegEnded reason=cancelled{presumed}", "CloseMedia"]
     assert getattr(leg, what)() == [response]
+    leg.lists(state="alerting")
+    assert leg.wait(0.5) == ([] if crossed_by_bye else ["EndKnown reason=cancelled"])
     assert leg.answer_made(1) == []
     assert leg.media_up(1) == []
 
@@ -69,6 +73,39 @@ def test_another_phone_answered() -> None:
     leg = incoming()
     leg.lists(state="connected")
     assert leg.cancel()[1] == "LegEnded reason=answered_elsewhere"
+
+
+@pytest.mark.parametrize("answering", [False, True], ids=["ringing", "crosses our answer"])
+@pytest.mark.parametrize("listed", ["before", "after", "as one of others"])
+def test_who_picked_up_is_listed_before_the_cancel_or_after_it(listed: str, answering: bool) -> None:
+    leg = incoming()
+    if answering:
+        leg.want(s.WantAnswer())
+        leg.answer_made(1)
+    if listed == "before":
+        leg.lists(state="connected")
+        assert leg.cancel()[1:] == ["LegEnded reason=answered_elsewhere", "CloseMedia"]
+        return
+    assert leg.cancel()[1:] == ["LegEnded reason=cancelled presumed=True", "CloseMedia"]
+    leg.lists(state="alerting")
+    leg.now += 0.4
+    say = leg.lists if listed == "after" else leg.left
+    assert say(state="connected") == ["EndKnown reason=answered_elsewhere"]
+    assert say(state="connected") == leg.wait(60) == []
+
+
+def test_a_bye_that_crosses_our_answer_may_be_of_the_call_that_it_had_connected() -> None:
+    leg = incoming()
+    leg.want(s.WantAnswer())
+    leg.answer_made(1)
+    leg.lists(state="connected")
+    assert leg.bye()[1:] == ["LegEnded reason=cancelled", "CloseMedia"]
+
+
+def test_without_a_socket_nobody_tells_who_picked_up() -> None:
+    leg = incoming()
+    leg.cancel()
+    assert leg.socket_lost() == ["EndKnown reason=cancelled"]
 
 
 @pytest.mark.parametrize("code", [486, 603, 480])

@@ -488,15 +488,21 @@ def test_audio_that_was_lost_during_a_join_is_asked_back_when_that_is_refused() 
     assert leg.wait(11)[-2:] == ["LegEnded reason=media_lost", "CloseMedia"]
 
 
-def test_a_bye_with_an_error_during_a_transfer_is_not_a_success() -> None:
+@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("want", [s.WantTransfer(to="500"), s.WantJoin(other_call_id="c2", to="500")])
+def test_a_bye_with_an_error_during_a_transfer_is_no_refusal(want: s.Intent, goes_on: bool) -> None:
+    """The caller is gone; whether by his own hand is told by call-state."""
     leg = up()
-    leg.want(s.WantTransfer(to="500"))
+    leg.want(want)
     assert leg.bye(code=503) == [
         "AnswerBye call_id=c1",
-        "Settled intent=transfer error=the call ended with 503 code=503",
-        "LegEnded reason=remote_hangup code=503",
+        "LegEnded reason=remote_hangup code=503 presumed=True",
         "CloseMedia",
     ]
+    assert leg.lists(state="connected", extensions=("45",)) == [], "the list is of before"
+    if goes_on:
+        assert leg.lists(state="connected", extensions=("46",)) == ["EndKnown reason=transferred"]
+    assert leg.wait(60) == ([] if goes_on else ["EndKnown reason=remote_hangup"])
 
 
 # --- small things -------------------------------------------------------------------------------------------
@@ -588,6 +594,25 @@ def test_what_was_asked_of_the_pbx_is_settled_with_an_error() -> None:
     leg.want(s.WantResume())
     assert leg.socket_lost() == ["SetSending sending=False", "Settled intent=resume error=connection lost"]
     assert leg.dialog.held
+
+
+OTHERS = {"state": "connected", "from_number": "46", "to_number": "500", "extensions": ("46",)}
+
+
+@pytest.mark.parametrize("said", ["nothing", "that we have it", "by its list"])
+def test_after_the_reconnect_the_pbx_shows_what_became_of_a_transfer(said: str) -> None:
+    leg = up()
+    leg.want(s.WantTransfer(to="500"))
+    leg.socket_lost()
+    assert leg.dialog.perhaps_taken
+    if said == "that we have it":
+        leg.lists(state="connected", extensions=("45",))
+    elif said == "by its list":
+        leg.reconciled(True)
+    assert leg.dialog.perhaps_taken is (said == "nothing")
+    taken = ["LegEnded reason=transferred", "CloseMedia"]
+    assert leg.left(**OTHERS) == (taken if said == "nothing" else [])
+    assert leg.lists(**OTHERS) == []
 
 
 def test_absent_twice_in_a_row_after_a_reconnect() -> None:

@@ -303,3 +303,17 @@ def test_before_the_bot_runs_there_is_no_phone(tmp_path: Path) -> None:
     with pytest.raises(NotAllowed):
         _ = bot.phone
     assert not bot.domain_calls
+
+
+@BOTH
+@pytest.mark.parametrize("who", ["the desk phone", "nobody"])
+async def test_who_picks_up_before_the_bot_is_told(
+    dialect: str, who: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """This PBX stops the bot's ringing first, and lists then who talks."""
+    async with desk(dialect, tmp_path, SETTINGS) as here:
+        here.do(here.anna.dial, "45")
+        await trio.sleep(1)
+        here.do(here.phone.answer if who == "the desk phone" else here.anna.hang_up)
+        await trio.sleep(1)
+        assert [call.reason for call in here.at_bot] == ["cancelled" if who == "nobody" else "answered_elsewhere"]

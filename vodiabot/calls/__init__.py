@@ -13,7 +13,7 @@ from .domain_call import DomainCall
 from .farewells import Farewells
 from .gathering import Gathered
 from .handler import Handler
-from .limits import DialGuard
+from .limits import DialGuard, PerMinute
 from .numbers import format_number
 from .park import ParkedCall, Parking
 from .pbx_clock import PbxClock
@@ -39,6 +39,7 @@ __all__ = [
     "Parking",
     "Party",
     "PbxClock",
+    "PerMinute",
     "Permits",
     "Phone",
     "Route",

@@ -16,10 +16,10 @@ from ..protocol import steps
 from ..protocol.dialog import State
 from .audio import CallAudio, open_audio
 from .gathering import LATE_TERMINATOR, Allowed, Gathered, Keys, gather, rules_of
-from .keys import Pressed, parts_of
+from .keys import Press, Pressed, parts_of
 from .leg import Leg
 from .numbers import dialable
-from .prompts import HowToPlay, play_all, play_beside, prompt_of
+from .prompts import HowToPlay, check_sounds, play_all, play_beside, prompt_of
 from .recording import RunningRecording, record_beside
 from .remote import Party
 from .scope import CallScope
@@ -105,7 +105,8 @@ class Call:
 
     @property
     def reason(self) -> str:
-        """Why it ended, as in `events.CallEnded`; "" while it lives."""
+        """Why it ended, as in `events.CallEnded`; "" while it lives. Of an incoming call that nobody answered here, the
+        PBX may tell up to half a second later who did: until then it is `cancelled`; after `wait_ended()` it counts."""
         return self._leg.end.reason if self._leg.end else ""
 
     @property
@@ -148,7 +149,8 @@ class Call:
         await self._leg.ask(steps.WantResume())
 
     async def transfer(self, to: str) -> None:
-        """Blind transfer; returns when the PBX has taken the caller (the call is then over for us).
+        """Blind transfer; returns when the PBX has taken the caller, or he has hung up meanwhile: the call is then over
+        for us, and `reason` tells whether it is `transferred`.
 
         Raises NotAllowed (nothing was sent), TransferFailed (the caller is still here), ConnectionLost, IllegalMove.
         """
@@ -200,9 +202,10 @@ class Call:
         await self._desk.bridge(self, other, dtmf)
 
     async def mute(self, on: bool = True) -> None:
-        """Send silence in place of what plays, and tell the PBX. Raises CallEnded."""
+        """Send silence in place of what plays, and tell the PBX. Raises CallEnded, IllegalMove."""
         self._leg.may()
-        self._leg.media.set_muted(on)
+        if self.answered is not None:
+            self._leg.media.set_muted(on)
         await self._leg.ask(steps.WantMute(on=on))
 
     async def record_on_pbx(self, on: bool = True) -> None:
@@ -223,6 +226,7 @@ class Call:
         Raises CallEnded, SourceError; IllegalMove if an incoming call is not answered; for a Text what `say` raises.
         """
         self._may_be_heard()
+        check_sounds(source)
         how = HowToPlay(gain, fade_in, fade_out, loop)
         await self._while_up(lambda: play_all(self._leg, source, how, self.say))
 
@@ -231,10 +235,11 @@ class Call:
         self, source: Any, *, gain: float = 0.0, fade_in: float = 0.0, fade_out: float = 0.0, loop: bool = True
     ) -> AsyncIterator[None]:
         """Play beside what else happens, over and over: music while the caller waits. Leaving stops it. What `play`
-        takes. Raises SourceError when it is left, if it could not be played; CallEnded if the call has ended before,
-        IllegalMove if it comes in and is not answered."""
+        takes. Raises SourceError when it is left, if it could not be played, and at once for a text; CallEnded if the
+        call has ended before, IllegalMove if it comes in and is not answered."""
         self._check_up()
         self._may_be_heard()
+        check_sounds(source)
         play = partial(self.play, source, gain=gain, fade_in=fade_in, fade_out=fade_out, loop=loop)
         async with play_beside(self._leg, play):
             yield
@@ -265,16 +270,21 @@ class Call:
         play = partial(self._leg.media.play, gain=gain)
         await self._while_up(lambda: speech.say(text, play, voice=voice, language=language))
 
-    async def send_dtmf(self, digits: str) -> None:
+    async def send_dtmf(
+        self, digits: str, *, duration: float = 0.1, gap: float = 0.06, volume: float = -10.0
+    ) -> None:
         """Send digits (`0-9*#A-D`; each `,` or `w` waits half a second); returns when the last one has been sent.
-        Raises UsageError for anything else, before anything is sent; CallEnded; IllegalMove if an incoming call is not
-        answered."""
+
+        `duration` of each digit, and `gap` after it, in seconds (0.04 to 8); `volume` in dBm0 (-36 to 0). Raises
+        UsageError for anything else, before anything is sent; CallEnded; IllegalMove if an incoming call is not
+        answered.
+        """
         self._may_be_heard()
-        for part in parts_of(digits):
-            if isinstance(part, float):
-                await self.sleep(part)
-            else:
-                await self._while_up(partial(self._leg.media.send_dtmf, part))
+        parts = parts_of(digits)
+        Press(duration, gap, volume).check()
+        send = partial(self._leg.media.send_dtmf, duration=duration, gap=gap, volume=volume)
+        for part in parts:
+            await (self.sleep(part) if isinstance(part, float) else self._while_up(partial(send, part)))
 
     def dtmf(self) -> AsyncIterator[str]:
         """Digits of the other side, `0-9*#A-D`, as they come, each when it begins; also those that came before and that
@@ -365,8 +375,8 @@ class Call:
         await self._while_up(partial(trio.sleep, seconds))
 
     async def wait_ended(self) -> None:
-        """Returns when the call is over."""
-        await self._leg.ended_event.wait()
+        """Returns when the call is over, and it is known why (see `reason`)."""
+        await self._leg.end_told.wait()
 
     def scope(self) -> AbstractContextManager[trio.CancelScope]:
         """`with call.scope(): …` or `async with call.scope(): …`: the body is cancelled when the call ends."""

@@ -98,7 +98,8 @@ async def bridge(make: Callable[[], MediaConference], one: Call, other: Call, dt
         conference.add(one)
         conference.add(other)
         digits = [partial(_pass_digits, one, other), partial(_pass_digits, other, one)] if dtmf else []
-        await _first_of(one.wait_ended, other.wait_ended, conference._lost_one.wait, *digits)
+        ends = [call._leg.ended_event.wait for call in (one, other)]
+        await _first_of(*ends, conference._lost_one.wait, *digits)
 
 
 async def _pass_digits(pressed_in: Call, sent_to: Call) -> None:
@@ -111,7 +112,7 @@ async def _pass_digits(pressed_in: Call, sent_to: Call) -> None:
 
 async def either_ended(one: Call, other: Call) -> None:
     """Returns when one of two calls is over."""
-    await _first_of(one.wait_ended, other.wait_ended)
+    await _first_of(one._leg.ended_event.wait, other._leg.ended_event.wait)
 
 
 async def _first_of(*waits: Callable[[], Awaitable[None]]) -> None:

@@ -163,6 +163,9 @@ class Consultation(Call):
         except VodiabotError as exc:
             self._join_errors.append(exc)
             other.post(Asked(steps.WantJoinUndone()))
+        else:
+            if leg.end is not None and leg.end.reason != "transferred":  # who hung up is joined with nobody
+                other.post(Asked(steps.WantJoinUndone()))
 
     # --- what is owed to the caller ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import trio
 
 from ..errors import CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed
 from ..protocol import steps
+from ..protocol.dialog import ON_THE_WAY
 from .call import Call
 from .leg import Leg
 from .numbers import dialable
@@ -99,13 +100,19 @@ def _is_normal_end(exc: BaseException, leg: Leg) -> bool:
 
 
 async def _end(leg: Leg, call: Call, fallback: str, *, failed: bool) -> None:
+    if fallback or leg.dialog.state in ON_THE_WAY:  # who is on his way to somebody must not be hung up on
+        with leg.until_end():
+            await leg.at_rest.wait()
+    if leg.ended is not None:
+        return
     try:
         if leg.answered is None and failed and call.direction == "incoming":
             await leg.ask(steps.WantReject(code=480))
             return
-        if fallback:
+        if fallback or leg.dialog.perhaps_taken:  # a bye to who was taken may end what he was taken to
             with trio.move_on_after(COMEBACK), leg.until_end():  # what has failed may be the connection
                 await leg.reached.wait()
+        if fallback:
             await leg.ask(steps.WantTransfer(to=dialable(fallback)))
             return
     except (CallEnded, ConnectionLost, IllegalMove, NotAllowed, TransferFailed) as exc:

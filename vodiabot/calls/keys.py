@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 import trio
 
@@ -12,6 +13,12 @@ from ..errors import UsageError
 
 PAUSE = 0.5
 """Seconds that each `,` or `w` waits."""
+
+DURATION = (0.04, 8.0)
+"""Seconds of a press, and of the pause after it: a shorter one need not be recognised (ITU-T Q.24)."""
+
+VOLUME = (-36.0, 0.0)
+"""dBm0: whoever hears digits takes what lies between (RFC 4733, section 2.3.3)."""
 
 _PARTS = re.compile(r"[0-9*#A-D]+|[,W]+")
 
@@ -23,6 +30,26 @@ def parts_of(text: str) -> list[str | float]:
     if wrong is not None or len(capitals) != len(text):
         raise UsageError(f"{wrong or text!r} can't be sent as DTMF: there are 0-9, *, #, A-D, and , or w for a pause")
     return [part if part[0] not in ",W" else PAUSE * len(part) for part in _PARTS.findall(capitals)]
+
+
+@dataclass(frozen=True)
+class Press:
+    """How keys are pressed: for how long, with which pause after each, how loud."""
+
+    duration: float
+    gap: float
+    volume: float
+
+    def check(self) -> None:
+        """Raises UsageError."""
+        for name, value, least, most, unit in (
+            ("duration", self.duration, *DURATION, "seconds"),
+            ("gap", self.gap, *DURATION, "seconds"),
+            ("volume", self.volume, *VOLUME, "dBm0"),
+        ):
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not least <= value <= most:
+                raise UsageError(f"send_dtmf: {name} is {least:g} to {most:g} {unit}, not {value!r}")
 
 
 def forget(digits: trio.MemoryReceiveChannel[str]) -> None:

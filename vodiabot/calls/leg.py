@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
+import msgspec
 import structlog
 import trio
 
@@ -19,7 +20,7 @@ from ..errors import CallEnded, ConnectionLost, IllegalMove, VodiabotError
 from ..ports import CommandPort, DtmfReceived, FarSideHeard, FarSideSilent, MediaLeg
 from ..protocol import steps
 from ..protocol.commands import Command
-from ..protocol.dialog import Dialog
+from ..protocol.dialog import UNDER_WAY, Dialog
 from ..protocol.messages import CallEntry
 from .holding import Holding
 from .media_worker import MediaWorker, news_of
@@ -27,6 +28,7 @@ from .one_way import OneWay
 from .outbox import Outbox, Outgoing
 from .permits import NEEDED, Permits
 from .queue import (
+    LEAVING,
     OVER_WHEN_SENT,
     SETTLED_LATER,
     Asked,
@@ -53,6 +55,9 @@ LAST_WORDS = 2.0
 
 LINGER = 10.0
 """Seconds that an ended leg stays, at most, to answer duplicates and late answers of the PBX."""
+
+ENDED_BY_OTHERS = frozenset({"cancelled", "answered_elsewhere", "connection_lost"})
+"""Why a call ends that rang here."""
 
 DIGITS = 200
 """Digits that wait for a plugin that doesn't read them; then the oldest goes."""
@@ -90,6 +95,8 @@ class Leg:
         self._up_at = 0.0
         self.end: steps.LegEnded | None = None
         self.ended_event = trio.Event()
+        self.end_told = trio.Event()
+        """Set when it is also known why, which call-state may tell a moment later."""
         self.answered_or_ended = trio.Event()
         self._on_fact = on_fact
         self._wall = wall
@@ -106,6 +113,8 @@ class Leg:
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
         self._one_way, self.holding, self.reached = OneWay(), Holding(), Reached()
+        self.at_rest = Reached()
+        """Nothing is under way that must be over before the other side may be sent elsewhere."""
         self._listed_side = ListedSide()
         self._waiting: dict[str, list[Asked]] = {}
         self._scopes: set[trio.CancelScope] = set()
@@ -134,7 +143,13 @@ class Leg:
             self._log.info("a transfer begins", to=intent.to)
         asked = Asked(intent)
         self.post(asked)
-        await asked.reply.wait()
+        if not isinstance(intent, OVER_WHEN_SENT):
+            await asked.reply.wait()
+            return
+        with self.until_end():  # a socket that takes nothing must not hold who has asked
+            await asked.reply.wait()
+            return
+        raise self.gone()
 
     def may(self, *capabilities: str) -> None:
         """Raises NotAllowed if the plugin that acts now lacks one of them, or `others` for a call not its own."""
@@ -163,6 +178,12 @@ class Leg:
             self.digits_put.send_nowait(digit)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the call is over, and so is what its digits were for
+
+    @property
+    def may_ring_anew(self) -> bool:
+        """An invite under its call-id is another call; of one that we have ended ourselves it is a repetition, which
+        may have crossed our last word."""
+        return self.end_told.is_set() and self.end is not None and self.end.reason in ENDED_BY_OTHERS
 
     async def closed(self) -> None:
         """Returns when the call is over and its audio is closed: its counters are the last ones then."""
@@ -253,6 +274,7 @@ class Leg:
         for step in feed(trio.current_time()):
             self._carry_out(step)
         self.reached.tell(self.dialog.socket_up)
+        self.at_rest.tell(self.dialog.state not in UNDER_WAY)
         self._judge_silence()
 
     def _listed(self, entry: CallEntry, *, left: bool) -> None:
@@ -302,19 +324,28 @@ class Leg:
                 self.ended, self.end = self._wall(), fact
                 self.talked = 0.0 if self.answered is None else trio.current_time() - self._up_at
                 self._over()
+            case steps.EndKnown(reason=reason) if self.end is not None:
+                self.end = msgspec.structs.replace(self.end, reason=reason, presumed=False)
+        if self.end is not None and not self.end.presumed:
+            self._end_told()
         self._on_fact(self, fact)
 
     def _over(self) -> None:
-        """Let go of everybody who waits for this call."""
-        for name, all_asked in self._waiting.items():
-            for asked in all_asked:
-                asked.reply.settle(None if name in ("transfer", "join") else self.gone())
-        self._waiting.clear()
+        """Let go of everybody who waits for this call, but of those whose outcome is in why it ended."""
+        for name in self._waiting.keys() - LEAVING:
+            for asked in self._waiting.pop(name):
+                asked.reply.settle(self.gone())
         self.answered_or_ended.set()
         self.ended_event.set()
         self.digits_put.close()
         for scope in self._scopes:
             scope.cancel()
+
+    def _end_told(self) -> None:
+        for name in LEAVING:
+            for asked in self._waiting.pop(name, []):
+                asked.reply.settle()
+        self.end_told.set()
 
     def _settled(self, settled: steps.Settled) -> None:
         for asked in self._waiting.pop(settled.intent, []):
@@ -355,6 +386,8 @@ class Leg:
                 self._carry_out(step)
         if self.end is None:
             self._happened(steps.LegEnded(reason="shutdown"))
+        if self.end is not None and self.end.presumed:
+            self._happened(steps.EndKnown(reason=self.end.reason))
         await self._outbox.send_rest(LAST_WORDS)
         self._put.close()
         with suppress(trio.EndOfChannel):

@@ -15,7 +15,7 @@ from ..errors import NotAllowed
 from .numbers import forms, normalise, plain_number
 
 WINDOW = 60.0
-"""Seconds over which `dials_per_minute` counts."""
+"""Seconds over which `dials_per_minute` and `chats_per_minute` count."""
 
 DOMAIN_ACCOUNTS = "@domain"
 """The pattern that stands for every account of the bot's own domain."""
@@ -53,7 +53,28 @@ def _as_regex(pattern: str) -> re.Pattern[str]:
 
 
 class UsedUp(NotAllowed):
-    """The number may be dialled, but not now."""
+    """The number may be dialled, or the message sent, but not now."""
+
+
+class PerMinute:
+    """So many times a minute, by all plugins together."""
+
+    def __init__(self, key: str, most: int) -> None:
+        """`key`: of `[limits]`. `most` may be changed at any time; what was done in the last minute counts."""
+        self._key = key
+        self.most = most
+        self.refused = 0
+        """How many times it was too often."""
+        self._recent: deque[float] = deque()
+
+    def count(self, now: float) -> None:
+        """Once more at `now` (seconds, monotonic). Raises UsedUp; what is refused is not counted."""
+        while self._recent and self._recent[0] <= now - WINDOW:
+            self._recent.popleft()
+        if len(self._recent) >= self.most:
+            self.refused += 1
+            raise UsedUp(f"[limits] {self._key} = {self.most} are used up")
+        self._recent.append(now)
 
 
 class DialGuard:
@@ -67,36 +88,35 @@ class DialGuard:
         domain: str = "",
         country: str = "",
     ) -> None:
+        self._dials = PerMinute("dials_per_minute", per_minute)
         self.hold_to(allow, per_minute)
         self._accounts = accounts
         self._domain = domain
         self._country = country
-        self._recent: deque[float] = deque()
-        self.refused = {"dial_allow": 0, "dials_per_minute": 0}
+        self._not_allowed = 0
+
+    @property
+    def refused(self) -> dict[str, int]:
         """How many dials each limit has refused."""
+        return {"dial_allow": self._not_allowed, "dials_per_minute": self._dials.refused}
 
     def hold_to(self, allow: Sequence[str], per_minute: int) -> None:
         """Other limits, from now on; the dials of the last minute count."""
         self._domain_allowed = DOMAIN_ACCOUNTS in allow
         self._all_allowed = EVERYTHING in allow
         self._patterns = [_as_regex(p) for p in allow if p != DOMAIN_ACCOUNTS]
-        self._per_minute = per_minute
+        self._dials.most = per_minute
 
     def check_number(self, to: str) -> None:
         """As `check`, of what is to be dialled later: it is not counted. Raises NotAllowed."""
         if not self.allows(to):
-            self.refused["dial_allow"] += 1
+            self._not_allowed += 1
             raise NotAllowed(self._refusal(to))
 
     def check(self, to: str, now: float) -> None:
         """Count one dial to `to` at `now` (seconds, monotonic). Raises NotAllowed; a refused one is not counted."""
         self.check_number(to)
-        while self._recent and self._recent[0] <= now - WINDOW:
-            self._recent.popleft()
-        if len(self._recent) >= self._per_minute:
-            self.refused["dials_per_minute"] += 1
-            raise UsedUp(f"[limits] dials_per_minute = {self._per_minute} are used up")
-        self._recent.append(now)
+        self._dials.count(now)
 
     def _refusal(self, to: str) -> str:
         """For an author whose bot.toml may have no [limits] at all: the default is no word of his."""

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 import trio
 
-from ..errors import CallEnded
+from ..errors import CallEnded, SourceError
 from .leg import Leg
 
 FRAME = 0.02
@@ -20,6 +20,9 @@ FRAME = 0.02
 
 SOUND_FILES = (".wav", ".mp3", ".ogg", ".opus", ".flac", ".m4a", ".aac", ".au", ".aiff", ".wma")
 """A string that ends so names a file also where it is missing: its name is not to be read to a caller."""
+
+LONGEST_SHOWN = 64
+"""Characters of a text that an error shows."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +56,24 @@ def prompt_of(what: Any) -> Any:
 
 def _names_sound(text: str) -> bool:
     return "://" in text or text.lower().endswith(SOUND_FILES) or os.path.isfile(text)
+
+
+def check_sounds(what: Any) -> None:
+    """A text where only a sound can be played, most likely: told before anything is heard, by what helps. Raises
+    SourceError."""
+    for item in what if isinstance(what, list | tuple) else [what]:
+        if isinstance(item, list | tuple):
+            check_sounds(item)
+        elif isinstance(item, str) and _may_be_text(item):
+            shown = item if len(item) <= LONGEST_SHOWN else f"{item[:LONGEST_SHOWN]}…"
+            raise SourceError(f'{shown!r} is no file; a text is spoken with say(), or in a list as Text("…")')
+
+
+def _may_be_text(text: str) -> bool:
+    if "://" in text or text.lower().endswith(SOUND_FILES):
+        return False
+    looks_so = " " in text or os.path.splitext(text)[1] in ("", ".")
+    return looks_so and not os.path.exists(text)
 
 
 async def play_all(leg: Leg, source: Any, how: HowToPlay, say: Callable[..., Awaitable[None]]) -> None:

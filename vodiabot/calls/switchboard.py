@@ -127,7 +127,7 @@ class Switchboard:
         self._draining = True
         with trio.move_on_after(timeout):
             for leg in list(self._views):
-                await leg.ended_event.wait()
+                await leg.end_told.wait()
         for leg in list(self._views):
             await self._hang_up(leg, "shutdown")
         if wrap_up:
@@ -159,7 +159,7 @@ class Switchboard:
 
     def _invited(self, invite: m.Invite) -> None:
         known = self._legs.get(invite.call_id)
-        if known is not None:
+        if known is not None and not known.may_ring_anew:
             known.post(Frame(invite))
             return
         if self._nursery is None:
@@ -316,8 +316,8 @@ class Switchboard:
             case FarSideChanged():
                 for event in events_of(fact, call.id, at):
                     self._tell(call, event)
-            case steps.LegEnded():
-                self._ended(leg, call, fact)
+            case steps.LegEnded() | steps.EndKnown():
+                self._ended(leg, call)
 
     def _note_remote(self, call: Call, remote: Party) -> None:
         if remote != call.remote:
@@ -327,13 +327,15 @@ class Switchboard:
     def _number(self, text: str) -> str:
         return normalise(text, self._settings.country)
 
-    def _ended(self, leg: Leg, call: Call, fact: steps.LegEnded) -> None:
+    def _ended(self, leg: Leg, call: Call) -> None:
         self._comeback.over(leg)
+        if (fact := leg.end) is None or fact.presumed:
+            return
         self._log.info("call ended", call=call.id, reason=fact.reason, code=fact.code, seconds=round(call.duration, 1))
         if fact.other_dialect:
             # a call that was read without knowing was taken as modern: only an `actpass` is ambiguous
             self._on_other_dialect((leg.dialog.dialect or Dialect.MODERN).other)
-        self._tell(call, call_ended(call, fact, self._wall()))
+        self._tell(call, call_ended(call, fact))
 
     def _tell(self, call: Call, event: events.Event) -> None:
         self._publish(call=call, event=event)
@@ -379,6 +381,9 @@ class Switchboard:
         for entry, view in self._matcher.left(calls):
             view.leg.post(Left(entry))
         pairs = self._matcher.match(calls, [v for v in self._views.values() if v.may_be_listed])
+        if late := [view for view in self._views.values() if view.end_may_be_listed]:
+            taken = [entry for entry, _ in pairs]
+            pairs += self._matcher.match([entry for entry in calls if entry not in taken], late)
         for entry, view in pairs:
             view.leg.post(Entry(entry))
         if whole and self._comeback.missing:

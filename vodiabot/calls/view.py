@@ -35,11 +35,17 @@ class LegAndCall:
         """The PBX can't list a call that it has not been told of, and one that is over is on its way out."""
         return self.leg.ended is None and self.leg.dialog.state not in (State.NEW, State.DIALING)
 
+    @property
+    def end_may_be_listed(self) -> bool:
+        """It is over, and the PBX may still tell why."""
+        return self.leg.end is not None and self.leg.end.presumed
 
-def call_ended(call: Call, fact: steps.LegEnded, at: float) -> events.CallEnded:
-    """What plugins hear of the end; `at` in seconds since the epoch."""
+
+def call_ended(call: Call, fact: steps.LegEnded) -> events.CallEnded:
+    """What plugins hear of the end."""
+    assert call.ended is not None
     return events.CallEnded(
-        at=at,
+        at=call.ended,
         call_id=call.id,
         reason=fact.reason,
         code=fact.code,

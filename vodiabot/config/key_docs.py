@@ -41,6 +41,7 @@ KEY_DOCS: Mapping[str, str] = {
     "limits": "Against toll fraud and runaway plugins.",
     "limits.dial_allow": 'Which numbers may be dialled: "@domain" (its accounts), "5??", "+49*", "*".',
     "limits.dials_per_minute": "By all plugins together.",
+    "limits.chats_per_minute": "Text messages of all plugins together: some PBXs send them on as SMS.",
     "limits.hook_timeout": "One call of a plugin's hook; its setup; its teardown.",
     "limits.error_budget": "A plugin that makes so many errors within error_window is put into quarantine.",
     "limits.error_window": "See error_budget.",

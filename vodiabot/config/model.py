@@ -103,6 +103,7 @@ class SpeechConfig(Section, frozen=True, kw_only=True):
 class LimitsConfig(Section, frozen=True, kw_only=True):
     dial_allow: tuple[str, ...] = ("@domain",)
     dials_per_minute: int = 30
+    chats_per_minute: int = 60
     hook_timeout: float = 10.0
     error_budget: int = 10
     error_window: float = 60.0

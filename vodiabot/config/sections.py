@@ -45,6 +45,7 @@ SPEECH_FIELDS: dict[str, Kind] = {
 LIMITS_FIELDS: dict[str, Kind] = {
     "dial_allow": ListOf(kinds.dial_pattern),
     "dials_per_minute": kinds.whole(0),
+    "chats_per_minute": kinds.whole(0),
     "hook_timeout": kinds.duration(),
     "error_budget": kinds.whole(1),
     "error_window": kinds.duration(),

@@ -127,11 +127,13 @@ class BridgedLeg:
         self._assert_open()
         await self._loop.run(lambda: self._leg.play(source, gain, fade_in, fade_out))
 
-    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+    async def send_dtmf(
+        self, digits: str, *, duration: float = 0.1, gap: float = 0.06, volume: float = -10.0
+    ) -> None:
         """See `ports.MediaLeg.send_dtmf`: as telephone-events where the other side takes them, else as tones; what
         plays meanwhile is silent. Raises UsageError for a wrong digit."""
         self._assert_open()
-        await self._loop.run(lambda: self._leg.send_dtmf(digits, duration, gap))
+        await self._loop.run(lambda: self._leg.send_dtmf(digits, duration, gap, volume))
 
     async def record(
         self,

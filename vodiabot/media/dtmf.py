@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..errors import UsageError
 from .audio import NOTHING, Blocks, Samples
 from .sources import Playlist, Source, Tone, silence_for
+from .telephone_event import VOLUME
 
 ROWS = (697.0, 770.0, 852.0, 941.0)
 COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)
@@ -22,7 +23,9 @@ TONES = {key: (ROWS[r], COLUMNS[c]) for r, line in enumerate(KEYS) for c, key in
 
 LEVEL = 0.28
 """Amplitude of each of the two tones: -11 dBFS, about -8 dBm0 on a phone line, the usual level of a
-keypad."""
+keypad. It goes with the VOLUME of an event."""
+LOUDEST = 0.49
+"""Amplitude of each of the two tones beyond which their sum would be cut off."""
 
 
 def digits_of(text: str) -> str:
@@ -33,10 +36,12 @@ def digits_of(text: str) -> str:
     return text.upper()
 
 
-def digits_source(digits: str, duration: float = 0.1, gap: float = 0.06) -> Source:
-    """The tones of a string of digits, a pause after each. Raises UsageError on anything but `0-9*#A-D`."""
+def digits_source(digits: str, duration: float = 0.1, gap: float = 0.06, volume: int = VOLUME) -> Source:
+    """The tones of a string of digits, a pause after each; `volume` as of an event, in dBm0 below zero. Raises
+    UsageError on anything but `0-9*#A-D`."""
     pause = silence_for(gap)
-    parts = [part for d in digits_of(digits) for part in (Tone(TONES[d], duration, LEVEL), pause)]
+    level = min(LEVEL * 10 ** ((VOLUME - volume) / 20), LOUDEST)
+    parts = [part for d in digits_of(digits) for part in (Tone(TONES[d], duration, level), pause)]
     return Playlist(tuple(parts))
 
 

@@ -35,7 +35,7 @@ from .sender import Press
 from .sound import Sound
 from .sources import as_source
 from .stream import Stream
-from .telephone_event import EventReceiver
+from .telephone_event import VOLUME, EventReceiver
 
 logger = logging.getLogger(__name__)
 
@@ -235,14 +235,14 @@ class Leg:
         with self._use():
             await self.sound.mixer.play(as_source(source), gain=gain, fade_in=fade_in, fade_out=fade_out)
 
-    async def send_dtmf(self, digits: str, duration: float, gap: float) -> None:
+    async def send_dtmf(self, digits: str, duration: float, gap: float, volume: float = -VOLUME) -> None:
         digits = digits_of(digits)
         with self._use():
             async with self._dialling:
                 for digit in digits:
-                    await self._send_digit(digit, duration, gap)
+                    await self._send_digit(digit, duration, gap, round(-volume))
 
-    async def _send_digit(self, digit: str, duration: float, gap: float) -> None:
+    async def _send_digit(self, digit: str, duration: float, gap: float, volume: int) -> None:
         """As an event where the other side takes them, else as a tone; on another connection if the one goes away.
         Which it is, is known when the audio is up."""
         while not self._closed:
@@ -251,14 +251,14 @@ class Leg:
             if stream is None or not stream.has_events:
                 break
             sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            press = Press(digit, duration, gap, partial(_settle, sent))
+            press = Press(digit, duration, gap, partial(_settle, sent), volume)
             stream.press(press)
             try:
                 if await sent or self._closed:
                     return
             finally:
                 stream.withdraw(press)  # not to be sent when nobody waits for it any more, as after a hold
-        await self.sound.mixer.play(digits_source(digit, duration, gap), alone=True)
+        await self.sound.mixer.play(digits_source(digit, duration, gap, volume), alone=True)
 
     # --- listening ---
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from . import rtp
 from .audio import FRAME_SECONDS, Samples, silence
 from .codecs import Codec
-from .telephone_event import MAX_DURATION, Outgoing, build_event, packets_of
+from .telephone_event import ENDS, MAX_DURATION, VOLUME, EventPacket, Outgoing, build_event, packets_of
+
+UNDERSTOOD = 5
+"""Packets of a digit, 20 ms each, that are enough for it to be understood."""
 
 
 @dataclass(frozen=True)
 class Press:
-    """A digit to be sent as an event; `duration` and `gap` in seconds."""
+    """A digit to be sent as an event; `duration` and `gap` in seconds, `volume` in dBm0 below zero."""
 
     digit: str
     duration: float
@@ -26,6 +29,7 @@ class Press:
     done: Callable[[bool], None]
     """Called once: with True when it has been sent and the last 20 ms of its gap run (what is pressed then follows in
     time), with False when it can't be sent any more."""
+    volume: int = VOLUME
 
 
 class Sender:
@@ -49,6 +53,8 @@ class Sender:
         self.dialling = False
         """What was made last was a digit or the pause after it, and not what plays."""
         self._event_timestamp = 0
+        self._told: EventPacket | None = None
+        """The last that was said of it, its duration by the clock of the press."""
         self._press_clock = 8000
         """Units a second of the durations of the press that is on its way."""
         self.use(payload_type, codec)
@@ -79,9 +85,20 @@ class Sender:
         self._presses.append(press)
 
     def withdraw(self, press: Press) -> None:
-        """Nobody wants it any more: it is not sent if it has not begun. One that has begun is sent to its end."""
+        """Nobody wants it any more: it is not sent if it has not begun. One that has begun gets its end, and is cut
+        short, but not so that it would not be understood."""
         if press in self._presses:
             self._presses.remove(press)
+        elif press is self._press:
+            self._cut_short(press)
+
+    def _cut_short(self, press: Press) -> None:
+        to_come = [step for step in self._event if step is not None and not step.event.end]
+        said = max(1, round(press.duration / FRAME_SECONDS)) - len(to_come)
+        kept = to_come[: max(0, UNDERSTOOD - said)]
+        if len(kept) < len(to_come) and self._told is not None:
+            last = kept[-1].event if kept else self._told
+            self._event = deque([*kept, *[Outgoing(replace(last, end=True))] * ENDS])
 
     def release(self) -> None:
         """Send no more digits: those that have not begun are told so; the one that is on its way counts as sent."""
@@ -132,14 +149,18 @@ class Sender:
             return False
         now, clock = self._presses.popleft(), self._event_clock
         self._press, self._press_clock = now, clock
-        self._event.extend(packets_of(now.digit, now.duration, now.gap, round(FRAME_SECONDS * clock), clock))
+        block = round(FRAME_SECONDS * clock)
+        self._event.extend(packets_of(now.digit, now.duration, now.gap, block, clock, now.volume))
         return True
 
     def _event_packet(self, step: Outgoing) -> bytes:
         assert self._event_type is not None
         if step.first:
             self._event_timestamp = self._timestamp
-        event = step.event
+        elif step.goes_on:
+            later = MAX_DURATION * self.codec.clock // self._press_clock
+            self._event_timestamp = (self._event_timestamp + later) % rtp.TIMESTAMPS
+        event = self._told = step.event
         if self._press_clock != self._event_clock:  # another codec since it began
             units = event.duration * self._event_clock // self._press_clock
             event = replace(event, duration=min(units, MAX_DURATION))

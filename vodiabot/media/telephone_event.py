@@ -16,7 +16,7 @@ from .rtp import Packet, signed
 EVENTS = "0123456789*#ABCD"
 """By event code (RFC 4733, table 3)."""
 VOLUME = 10
-"""dBm0 below zero, of each event that we send: a usual level of a keypad."""
+"""dBm0 below zero, of each event that we send, unless something else is said: a usual level of a keypad."""
 ENDS = 3
 """Packets that tell the end (RFC 4733, section 2.5.1.4)."""
 MAX_DURATION = 0xFFFF
@@ -61,19 +61,29 @@ class Outgoing:
     """What the sender puts in place of one block of audio."""
 
     event: EventPacket
-    first: bool
+    first: bool = False
     """It gets the marker, and its block's timestamp is the event's."""
+    goes_on: bool = False
+    """The press lasts longer than one event can tell: from here on it is the next one, whose timestamp is that of the
+    end of the last one, MAX_DURATION later (RFC 4733, section 2.5.1.3)."""
 
 
-def packets_of(digit: str, duration: float, gap: float, block: int, clock: int) -> Iterator[Outgoing | None]:
+def packets_of(
+    digit: str, duration: float, gap: float, block: int, clock: int, volume: int = VOLUME
+) -> Iterator[Outgoing | None]:
     """One item for each block of `block` timestamp units: packets of the event, its end three times, then None
-    (silence) until the gap is over. `duration` and `gap` in seconds; a press is at least one block long."""
+    (silence) until the gap is over. `duration` and `gap` in seconds; a press is at least one block long. `volume` in
+    dBm0 below zero."""
     code = EVENTS.index(digit.upper())
-    blocks = max(1, min(round(duration * clock / block), MAX_DURATION // block))
-    for n in range(1, blocks + 1):
-        yield Outgoing(EventPacket(code, False, n * block), n == 1)
+    blocks = max(1, round(duration * clock / block))
+    begun = told = 0  # events of which the press consists, and what the last one has told
+    for n in range(blocks):
+        goes_on = n * block // MAX_DURATION > begun
+        begun += goes_on
+        told = min((n + 1) * block - begun * MAX_DURATION, MAX_DURATION)
+        yield Outgoing(EventPacket(code, False, told, volume), n == 0, goes_on)
     for _ in range(ENDS):
-        yield Outgoing(EventPacket(code, True, blocks * block), False)
+        yield Outgoing(EventPacket(code, True, told, volume))
     for _ in range(max(0, round(gap * clock / block) - ENDS)):
         yield None
 

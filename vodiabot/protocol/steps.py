@@ -238,12 +238,20 @@ class RemoteNamed(Fact, frozen=True, kw_only=True):
 
 
 class LegEnded(Fact, frozen=True, kw_only=True):
-    """Over. Exactly once; no step but CloseMedia and the last answers follow it."""
+    """Over. Exactly once; no step but CloseMedia, EndKnown and the last answers follow it."""
 
     reason: str
     """As in `events.CallEnded`."""
     code: int | None = None
     words: str = ""
     """The PBX's own for why a call that we placed was refused."""
+    presumed: bool = False
+    """The PBX may tell in a moment that the reason is another one: EndKnown follows, soon and in any case."""
     other_dialect: bool = False
     """`dialect = "auto"` and the call died as if it were read in the wrong dialect: try the other one next time."""
+
+
+class EndKnown(Fact, frozen=True, kw_only=True):
+    """Why the leg ended, where LegEnded only presumed it. Once at most."""
+
+    reason: str

@@ -279,7 +279,9 @@ class VirtualLeg:
             listener(sound)
         self._pass_on(self, sound)
 
-    async def send_dtmf(self, digits: str, *, duration: float = 0.1, gap: float = 0.06) -> None:
+    async def send_dtmf(
+        self, digits: str, *, duration: float = 0.1, gap: float = 0.06, volume: float = -10.0
+    ) -> None:
         await self._while_open(self._up.wait)
         for digit in digits:
             peer = self._wire.peer(self._current) if self._current is not None else None

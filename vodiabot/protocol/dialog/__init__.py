@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .dialog import Dialog
-from .state import INTENTS, MOVES, State, Timers
+from .state import INTENTS, MOVES, ON_THE_WAY, UNDER_WAY, State, Timers
 
-__all__ = ["INTENTS", "MOVES", "Dialog", "State", "Timers"]
+__all__ = ["INTENTS", "MOVES", "ON_THE_WAY", "UNDER_WAY", "Dialog", "State", "Timers"]

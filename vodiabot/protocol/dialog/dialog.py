@@ -20,8 +20,8 @@ class Dialog:
     Every method but the properties takes the time `now` (seconds, any monotonic origin) and gives the steps
     to be carried out, in order. When `deadline` has passed, `tick` must be called. Messages of the PBX never
     raise: what makes no sense is ignored or answered politely. `LegEnded` comes exactly once, and right after
-    it `CloseMedia`; it also ends every intent that was not settled. An ended dialog still answers duplicates;
-    when its `deadline` is None it may be dropped.
+    it `CloseMedia`; it also ends every intent that was not settled. Where it only presumes the reason, `EndKnown`
+    follows. An ended dialog still answers duplicates; when its `deadline` is None it may be dropped.
     """
 
     def __init__(
@@ -110,6 +110,11 @@ class Dialog:
     def socket_up(self) -> bool:
         """False from `socket_lost` until `socket_back`, or until the PBX is heard again."""
         return self._leg.socket_up
+
+    @property
+    def perhaps_taken(self) -> bool:
+        """The connection was lost during a transfer, and nothing has told since whether we still have the call."""
+        return self._leg.perhaps_taken and not self._leg.ended
 
     @property
     def answered_at(self) -> float | None:
@@ -222,6 +227,7 @@ class Dialog:
         def compare(leg: Leg) -> None:
             leg.socket_up = True
             leg.absent = 0 if present else leg.absent + 1
+            leg.perhaps_taken = leg.perhaps_taken and not present
             if leg.absent >= 2 and not leg.ended:
                 leg.hang_up("connection_lost")
 

@@ -10,7 +10,7 @@ from .. import messages as m
 from .. import steps as s
 from . import incoming, midcall, offers, outgoing
 from .leg import Leg, Purpose, Timer
-from .state import UNANSWERED_IN, State
+from .state import ON_THE_WAY, UNANSWERED_IN, State
 
 CONNECTED_STATES = frozenset({"connected", "holding", "onhold"})
 """States of a call-state entry that only an answered call has."""
@@ -91,11 +91,14 @@ def entry_listed(leg: Leg, entry: m.CallEntry) -> None:
     connected = _is_connected(entry)
     if leg.unanswered_out and connected:
         outgoing.answered(leg)
-    elif leg.state is State.OFFERED:
+    elif leg.state in UNANSWERED_IN:
         leg.connected_elsewhere = connected
-    elif leg.state in (State.TRANSFERRING, State.JOINING) and _gone_from_us(leg, entry):
+    elif leg.presumed:
+        _end_listed(leg, connected=connected, without_us=_gone_from_us(leg, entry))
+    elif _may_be_taken(leg) and _gone_from_us(leg, entry):
         midcall.taken(leg)
     elif leg.answered:
+        leg.perhaps_taken = False
         midcall.note_call_state(leg, entry.state)
     leg.named = leg.named or leg.local in _parties(entry)
 
@@ -106,10 +109,24 @@ def _is_connected(entry: m.CallEntry) -> bool:
 
 def goes_on_without_us(leg: Leg, entry: m.CallEntry) -> None:
     """It ends the leg only where that is what was asked for; all else that does comes as a `bye` or `cancel`."""
-    if leg.state in (State.TRANSFERRING, State.JOINING):
+    if _may_be_taken(leg):
         midcall.taken(leg)
-    elif leg.state is State.OFFERED:
+    elif leg.state in UNANSWERED_IN:
         leg.connected_elsewhere = _is_connected(entry)
+    elif leg.presumed:
+        _end_listed(leg, connected=_is_connected(entry), without_us=True)
+
+
+def _may_be_taken(leg: Leg) -> bool:
+    return leg.state in ON_THE_WAY or (leg.answered and leg.perhaps_taken)
+
+
+def _end_listed(leg: Leg, *, connected: bool, without_us: bool) -> None:
+    """The leg is over, and the call it was of lives on: with whoever picked up, or whom it was transferred to."""
+    if leg.presumed == "cancelled" and connected:
+        leg.end_known("answered_elsewhere")
+    elif leg.presumed == "remote_hangup" and without_us:
+        leg.end_known("transferred")
 
 
 def _gone_from_us(leg: Leg, entry: m.CallEntry) -> bool:
@@ -250,11 +267,13 @@ TIMERS: dict[Timer, Callable[[Leg], None]] = {
     "glare": midcall.offer_again,
     "transfer": lambda leg: midcall.transfer_refused(leg, "nothing was heard of the transfer"),
     "resume": midcall.resume_timed_out,
+    "end": lambda leg: leg.end_known(),
     "linger": lambda leg: None,
 }
 
 
 def socket_lost(leg: Leg) -> None:
+    leg.end_known()
     if leg.ended or leg.state is State.NEW:
         return
     leg.socket_up = False

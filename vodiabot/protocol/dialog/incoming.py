@@ -50,9 +50,14 @@ def failed(leg: Leg, error: str) -> None:
 
 
 def cancelled(leg: Leg, message: m.Cancel | m.Bye) -> None:
-    """The caller gave up, or another phone was faster; even if our answer was on its way, it was not
-    answered."""
-    reason = message.reason.lower()
-    elsewhere = leg.connected_elsewhere or "elsewhere" in reason or "cause=200" in reason
+    """The caller gave up, or another phone was faster; even if our answer was on its way, it was not answered.
+
+    A bye that crosses our answer may follow it: then it is by us that the call was connected, if it was.
+    """
     code = message.code if isinstance(message, m.Bye) else None
-    leg.end("answered_elsewhere" if elsewhere else "cancelled", code)
+    reason = message.reason.lower()
+    may_be_ours = isinstance(message, m.Bye) and leg.answer_sent
+    if "elsewhere" in reason or "cause=200" in reason or (leg.connected_elsewhere and not may_be_ours):
+        leg.end("answered_elsewhere", code)
+    else:
+        leg.end("cancelled", code, presumed=not may_be_ours)

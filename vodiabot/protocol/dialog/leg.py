@@ -17,7 +17,7 @@ from .state import ANSWERED, MOVES, UNANSWERED_OUT, State, Timers
 SEEN = 32
 """Descriptions of the PBX that are remembered, to know a duplicate: more than can be on their way at once."""
 
-Timer = Literal["ring", "media", "work", "glare", "transfer", "resume", "linger"]
+Timer = Literal["ring", "media", "work", "glare", "transfer", "resume", "end", "linger"]
 
 
 class Purpose(Enum):
@@ -106,8 +106,14 @@ class Leg:
     """The PBX's `sdp` frame with code 2xx has come."""
     gave_up: bool = False
     connected_elsewhere: bool = False
+    """Call-state has shown the call as answered while our answer was not complete."""
+    presumed: str = ""
+    """Why it ended, while call-state may still tell better."""
     state_before: State = State.UP
     """The state to go back to from TRANSFERRING and JOINING."""
+    perhaps_taken: bool = False
+    """The socket died while it was open what became of a transfer, and the PBX has not shown yet that we still have
+    the call."""
     on_hold_by_state: bool = False
     """`held_by_remote` came from call-state, not from SDP."""
     listed_meanwhile: str = ""
@@ -207,9 +213,9 @@ class Leg:
             self.send(c.HangUp(call_id=self.call_id, caller=self.placed_by_us))
         self.end(reason, code)
 
-    def end(self, reason: str, code: int | None = None, words: str = "") -> None:
-        """Over, without a word to the PBX. An ended leg stays a while to answer duplicates and late
-        answers."""
+    def end(self, reason: str, code: int | None = None, words: str = "", *, presumed: bool = False) -> None:
+        """Over, without a word to the PBX. An ended leg stays a while to answer duplicates and late answers, and, if
+        the reason is `presumed`, to hear what call-state says of it."""
         fresh = self.state in (State.NEW, State.DIALING)
         other = self._wrong_dialect(code)
         self.move(State.ENDED)
@@ -217,10 +223,21 @@ class Leg:
         self.ours = self.theirs = self.next_offer = self.offer_again = None
         self.local_waiting.clear()
         self.remote_early.clear()
-        self.happen(s.LegEnded(reason=reason, code=code, words=words, other_dialect=other))
+        ended = s.LegEnded(reason=reason, code=code, words=words, presumed=presumed, other_dialect=other)
+        self.happen(ended)
         self.step(s.CloseMedia())
+        if presumed:
+            self.presumed = reason
+            self.start_timer("end", self.timers.end_known)
         if not fresh:
             self.start_timer("linger", self.timers.bye_response)
+
+    def end_known(self, reason: str = "") -> None:
+        """Why it ended is told, if that is still open. "": as was presumed."""
+        presumed, self.presumed = self.presumed, ""
+        self.stop_timer("end")
+        if presumed:
+            self.happen(s.EndKnown(reason=reason or presumed))
 
     def _wrong_dialect(self, code: int | None) -> bool:
         """A guessed dialect that ends with 415, or gave no media, was probably the wrong one (PROTOCOL.md

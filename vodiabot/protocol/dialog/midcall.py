@@ -11,7 +11,7 @@ from ..dialects import Dialect, resume_with_offer, role_while_offering
 from ..sdp_facts import direction_of, transport_of
 from . import offers
 from .leg import Leg, Purpose
-from .state import State
+from .state import ON_THE_WAY, State
 
 # --- hold and resume ----------------------------------------------------------------------------------------
 
@@ -257,17 +257,18 @@ def joined(leg: Leg) -> None:
 
 def taken(leg: Leg) -> None:
     """The PBX has taken the call from us."""
-    leg.settle(_asked(leg))
+    if leg.state in ON_THE_WAY:
+        leg.settle(_asked(leg))
     leg.end("transferred")
 
 
 def bye_while_transferring(leg: Leg, code: int | None) -> None:
-    """A bye is the sign of success, but one that tells of an error is not."""
+    """A bye is the sign of success. One that tells of an error is neither that nor a refusal, which would leave the
+    caller with us: he is gone, by his own hand unless call-state shows that his call goes on without us."""
     if code is None or code < 400:
         taken(leg)
-        return
-    leg.settle(_asked(leg), f"the call ended with {code}", code)
-    leg.end("remote_hangup", code)
+    else:
+        leg.end("remote_hangup", code, presumed=True)
 
 
 def _asked(leg: Leg) -> Literal["transfer", "join"]:
@@ -303,6 +304,7 @@ def _restore(leg: Leg) -> None:
 def transfer_unknown(leg: Leg) -> None:
     """The connection died: nobody knows, and what the PBX lists after the reconnect will tell."""
     leg.settle(_asked(leg), "connection lost")
+    leg.perhaps_taken = True
     leg.stop_timer("transfer")
     leg.move(leg.state_before)
 

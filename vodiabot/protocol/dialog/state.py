@@ -44,6 +44,9 @@ class State(enum.Enum):
 UNANSWERED_OUT = frozenset({State.CALLING, State.RINGING, State.EARLY})
 UNANSWERED_IN = frozenset({State.OFFERED, State.ANSWERING})
 ANSWERED = frozenset({State.UP, State.HELD, State.RESUMING, State.TRANSFERRING, State.JOINING})
+ON_THE_WAY = frozenset({State.TRANSFERRING, State.JOINING})
+UNDER_WAY = ON_THE_WAY | {State.RESUMING}
+"""An answered call of which it is open what the PBX does; by the timers below not for long."""
 
 MOVES: dict[State, frozenset[State]] = {
     State.NEW: frozenset({State.DIALING, State.ENDED}),
@@ -108,5 +111,7 @@ class Timers(msgspec.Struct, frozen=True, kw_only=True):
     """Our offer of a resume waits for the PBX's answer."""
     resume_quiet: float = 1.0
     """A resume without SDP gets no answer; this is the time for the PBX to refuse it."""
+    end_known: float = 0.5
+    """Call-state may come later than the `cancel` or `bye` whose reason it tells; all else of the leg is over then."""
     media_work: float = 10.0
     """Our own media side makes an offer or an answer; longer, and it counts as failed."""
