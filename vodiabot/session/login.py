@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -16,7 +17,10 @@ import trio
 from ..config.model import ExtensionConfig, PbxConfig
 from ..errors import ConnectionLost, LoginRefused, UsageError
 from .addresses import login_url, tls_context
+from .names import Names, names_of_the_run
 from .quiet import HTTP, unheard
+
+NO_NAME = "its name could not be looked up in time: DNS does not answer"
 
 PASSWORD = "is the password right?"
 
@@ -53,13 +57,14 @@ async def log_in(pbx: PbxConfig, extension: ExtensionConfig, *, timeout: float, 
 
     Raises LoginRefused (wrong credentials: trying again is useless), ConnectionLost, UsageError (bad address).
     """
-    context = tls_context(pbx)
+    context, names, url = tls_context(pbx), names_of_the_run(), login_url(pbx)
+    names.anew(urlsplit(url).hostname or "")
     verify: ssl.SSLContext | bool = True if context is None else context
     # httpcore leaves a socket open if it is cancelled in the middle of TLS: its own limit of that has to come first
     limits = httpx.Timeout(timeout, connect=timeout / 3)
     with unheard(HTTP):
         async with httpx.AsyncClient(verify=verify, timeout=limits, trust_env=False) as client:
-            return await _ask(_Requests(client, login_url(pbx), extension.user, timeout, hide), pbx, extension, hide)
+            return await _ask(_Requests(client, url, extension.user, timeout, hide, names), pbx, extension, hide)
 
 
 async def _ask(requests: _Requests, pbx: PbxConfig, extension: ExtensionConfig, hide: Hide) -> Ticket:
@@ -91,12 +96,15 @@ async def _with_token(requests: _Requests, pbx: PbxConfig, extension: ExtensionC
 class _Requests:
     """Requests to the login address, with their failures translated."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, user: str, timeout: float, hide: Hide) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, url: str, user: str, timeout: float, hide: Hide, names: Names
+    ) -> None:
         self._client = client
         self._url = url
         self._user = user
         self._timeout = timeout
         self._hide = hide
+        self._names = names
 
     async def ticket(self, method: str, body: dict[str, str]) -> Ticket:
         """A login: its session id, from the cookie or else from the answer."""
@@ -135,7 +143,8 @@ class _Requests:
                 return await self._client.request(method, self._url, json=body, auth=auth)
         except (httpx.HTTPError, trio.TooSlowError, ssl.SSLError, OSError) as exc:
             telling = isinstance(exc, httpx.ProtocolError)  # it quotes what came, a cookie for example
-            raise ConnectionLost(f"{self._url}: {_plain(exc)}") from (None if telling else exc)
+            unnamed = isinstance(exc, httpx.ConnectTimeout) and self._names.hangs(urlsplit(self._url).hostname or "")
+            raise ConnectionLost(f"{self._url}: {NO_NAME if unnamed else _plain(exc)}") from (None if telling else exc)
         except (httpx.InvalidURL, UnicodeError) as exc:  # a host name that can't be one
             raise UsageError(f"{self._url} is not an address: {exc}") from exc
 
