@@ -12,6 +12,7 @@ from ..errors import ConnectionLost, FrameError
 from ..protocol import codec, commands
 from ..protocol.messages import Message, Registered
 from .socket import MAX_FRAME, Socket
+from .surroundings import LOOK, Surroundings
 from .timers import SessionTimers
 
 OUTBOX = 1000
@@ -54,6 +55,7 @@ class Link:
         on_up: Callable[[str], None],
         on_sent: Callable[[], None] = lambda: None,
         complaints: Complaints,
+        surroundings: Surroundings,
         user_agent: str,
         register: bool,
     ) -> None:
@@ -63,20 +65,24 @@ class Link:
         self._on_up = on_up
         self._on_sent = on_sent
         self._complaints = complaints
+        self._surroundings = surroundings
         self._user_agent = user_agent
         self._register = register
         self._put, self._take = trio.open_memory_channel[_Outgoing](OUTBOX)
         self._in_hand: _Outgoing | None = None
         self._last_heard = trio.current_time()
         self._registered, self._registrations = trio.open_memory_channel[Registered](1)
-        self._ended_unasked = trio.Event()
+        self._register_anew = trio.Event()
         self._why: ConnectionLost | None = None
 
     async def run(self) -> NoReturn:
         """Raises ConnectionLost when the connection is over, and only then."""
         try:
             async with trio.open_nursery() as nursery:
-                for part in (self._read, self._write, self._keep_alive, self._ping, self._watch, self._sign_on):
+                for part in (
+                    *(self._read, self._write, self._keep_alive, self._ping, self._watch, self._sign_on),
+                    self._look_around,
+                ):
                     nursery.start_soon(self._part, part, nursery.cancel_scope)
         finally:
             self._put.close()
@@ -139,7 +145,7 @@ class Link:
 
     def _note(self, message: Registered) -> None:
         if _refused(message) is not None:
-            self._ended_unasked.set()
+            self._register_anew.set()
         try:
             self._registered.send_nowait(message)
         except trio.WouldBlock:
@@ -185,6 +191,22 @@ class Link:
             until = self._last_heard + self._timers.dead
         raise ConnectionLost(f"nothing was heard of the PBX for {self._timers.dead:g} s")
 
+    async def _look_around(self) -> None:
+        """Is the PBX still there, and are we registered? After some things one had better ask than wait."""
+        while True:
+            await trio.sleep(LOOK)
+            if (why := self._surroundings.upheaval()) is not None:
+                log.info("is the PBX still there?", why=why)
+                self._register_anew.set()
+                await self._prove(why)
+
+    async def _prove(self, why: str) -> None:
+        with trio.move_on_after(self._timers.proof):
+            await self._socket.ping()
+            self._last_heard = trio.current_time()
+            return
+        raise ConnectionLost(f"{why}, and the PBX is not heard any more")
+
     async def _sign_on(self) -> None:
         await self.send(commands.AvoidDisconnect())
         for what in SUBSCRIPTIONS:
@@ -196,14 +218,14 @@ class Link:
         self._on_up("registered")
         while True:
             with trio.move_on_after(self._timers.refresh(expires)):
-                await self._ended_unasked.wait()  # then at once; if that is refused, too, we are down
+                await self._register_anew.wait()  # then at once; if that is refused, too, we are down
             expires = await self._register_once()
 
     async def _register_once(self) -> float:
         """Seconds for which we are registered. Raises ConnectionLost."""
         while self._registrations.statistics().current_buffer_used:
             self._registrations.receive_nowait()  # an unasked one of before
-        self._ended_unasked = trio.Event()
+        self._register_anew = trio.Event()
         await self.send(commands.Register(user_agent=self._user_agent))
         with trio.move_on_after(self._timers.answer):
             answer = await self._registrations.receive()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio_websocket
 
@@ -50,9 +50,13 @@ class Connect(Protocol):
 class WebSocket:
     """`Socket` on trio-websocket."""
 
-    def __init__(self, connection: trio_websocket.WebSocketConnection, server_header: str | None) -> None:
+    def __init__(
+        self, connection: trio_websocket.WebSocketConnection, server_header: str | None, peer: Any = None
+    ) -> None:
         self._connection = connection
         self.server_header = server_header
+        self.peer = peer
+        """Socket address of the PBX."""
 
     async def send(self, text: str) -> None:
         try:
@@ -80,6 +84,11 @@ def _why(exc: BaseException) -> str:
     return type(exc).__name__
 
 
+def _peer(connection: trio_websocket.WebSocketConnection) -> tuple[str, int] | None:
+    remote = connection.remote
+    return None if isinstance(remote, str) else (str(remote.address), remote.port)
+
+
 @asynccontextmanager
 async def connect(
     pbx: PbxConfig, extension: ExtensionConfig, timers: SessionTimers, hide: Hide
@@ -92,4 +101,4 @@ async def connect(
     async with open_websocket(
         url, headers, tls_context(pbx), timeout=timers.answer, max_message_size=HARD_LIMIT
     ) as connection:
-        yield WebSocket(connection, ticket.server_header)
+        yield WebSocket(connection, ticket.server_header, _peer(connection))

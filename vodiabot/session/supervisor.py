@@ -14,7 +14,8 @@ from ..protocol.commands import Command
 from ..protocol.messages import Message
 from .link import Complaints, Link
 from .login import Hide, log_in
-from .socket import Connect, Socket, connect
+from .socket import Connect, Socket, WebSocket, connect
+from .surroundings import LOOK, Surroundings
 from .timers import Backoff, SessionTimers
 
 USER_AGENT = "vodiabot"
@@ -48,6 +49,7 @@ class Session:
         timers: SessionTimers = SessionTimers(),  # noqa: B008 - frozen
         connect: Connect = connect,
         rng: random.Random | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self.server_header: str | None = None
         """The PBX's `Server:` header, as of the last login."""
@@ -69,6 +71,7 @@ class Session:
         self._connect = connect
         self._backoff = Backoff(timers, rng or random.Random())
         self._complaints = Complaints()
+        self._surroundings = surroundings or Surroundings()
         self._link: Link | None = None
         self._up_since = 0.0
         self._quick_tries = 0
@@ -80,7 +83,7 @@ class Session:
         try:
             while True:
                 pause = await self._once()
-                await trio.sleep(pause)
+                await self._rest(pause)
         finally:
             self._went_down("the bot leaves", wished=True)
 
@@ -112,6 +115,14 @@ class Session:
             return self._lost(ConnectionLost(f"internal error ({type(exc).__name__})"), began)
         raise AssertionError("a connection ends by an exception")
 
+    async def _rest(self, pause: float) -> None:
+        """Not to the end, if the network seems to be back: but a refused password is not tried the more for that."""
+        until, patient = trio.current_time() + pause, isinstance(self.trouble, LoginRefused | UsageError)
+        while (left := until - trio.current_time()) > 0:
+            await trio.sleep(min(left, LOOK))
+            if not patient and self._surroundings.upheaval() is not None:
+                return
+
     def _after_refusal(self) -> float:
         """Seconds to wait. Who was let in before is mostly let in again as soon as a PBX that starts anew knows its
         users, or the session that it has forgotten in the middle of the login."""
@@ -141,6 +152,7 @@ class Session:
             raise _what_counts(group) from group
 
     async def _linked(self, socket: Socket) -> None:
+        self._surroundings.connected(socket.peer if isinstance(socket, WebSocket) else None)
         self._link = Link(
             socket,
             self._timers,
@@ -148,6 +160,7 @@ class Session:
             on_up=self._came_up,
             on_sent=self._count_sent,
             complaints=self._complaints,
+            surroundings=self._surroundings,
             user_agent=self._user_agent,
             register=self._config.register,
         )

@@ -18,6 +18,8 @@ class SessionTimers(msgspec.Struct, frozen=True, kw_only=True):
     """A WebSocket ping whenever this time has passed."""
     dead: float = 40.0
     """Neither a frame nor a pong for so long: the socket is dead. Below 45 with some room."""
+    proof: float = 4.0
+    """A sign of life after the machine slept or changed its address: else a new connection, which costs no call."""
     expires: float = 60.0
     """Of a registration, where the PBX does not tell."""
     shortest_refresh: float = 2.0
