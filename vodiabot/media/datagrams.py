@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .lookups import LookUps
+
 logger = logging.getLogger(__name__)
 
 MAX_DATAGRAM = 2048
@@ -149,9 +151,18 @@ def _swapped(received: tuple[bytes, Any], now: float) -> tuple[bytes, float, Any
 
 
 class MediaLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop, which gives out `PolledTransport`s for the one way in which aioice asks for sockets.
+    """asyncio's own loop, which gives out `PolledTransport`s for the one way in which aioice asks for sockets, and
+    looks up names of ICE servers so that nobody is kept when DNS is away.
 
     uvloop in its place was measured and gains nothing: little is left for a loop to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._look_ups = LookUps(self)
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """Without an executor of its own, only aioice and asyncio's `getaddrinfo` ask: for names."""
+        return self._look_ups.ask(func, *args) if executor is None else super().run_in_executor(executor, func, *args)
 
     async def create_datagram_endpoint(
         self, protocol_factory: Any, local_addr: Any = None, remote_addr: Any = None, **options: Any

@@ -26,6 +26,7 @@ from aiortc.sdp import candidate_from_sdp
 from ..errors import MediaError, SdpError
 from ..ports import IceCandidate
 from .codecs import codec_of
+from .consent import ask_patiently
 from .receiver import Payloads
 from .sdp import EVENT_TYPES, INTERNAL_MID, RemoteSdp, clean_candidate, local_candidates, read_remote, write_local
 from .stream import Negotiated
@@ -34,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 MAX_EARLY_CANDIDATES = 64
 """Kept of one generation before its description is known."""
+GATHER_SECONDS = 1.5
+"""For the ICE servers: long enough to ask each twice. Where they are away, a call between neighbours goes on without
+them, and the PBX (or the caller) has not given up meanwhile: aioice's own 5 s are spent twice where it makes its own
+offer, and then it has."""
 CLOSE_SECONDS = 5.0
 """After this a close that hangs is given up; it has sent its goodbyes long before."""
 
@@ -99,8 +104,8 @@ class Peer:
         self._ice = self._dtls.transport
         self._dtls.on("statechange", self._state_changed)
         self._ice.on("statechange", self._state_changed)
-        _loopback_if_alone(self._ice)
-        _no_consent_when_closed(self._ice)
+        _own_gathering(self._ice)
+        ask_patiently(self._ice._connection)
 
     # --- offers and answers ---
 
@@ -289,25 +294,13 @@ def _consent_expired(ice: Any) -> bool:
     return ice.state == "failed" or ice._connection._query_consent_task is None
 
 
-def _loopback_if_alone(ice: Any) -> None:
-    """aioice leaves 127.0.0.1 out; on a machine that has nothing else there would be no candidate at all."""
+def _own_gathering(ice: Any) -> None:
+    """aioice leaves 127.0.0.1 out; on a machine that has nothing else there would be no candidate at all. And it is too
+    patient."""
     connection = ice._connection
     gather = connection.get_component_candidates
 
-    async def with_loopback(component: int, addresses: list[str], timeout: int = 5) -> Any:
-        return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=timeout)
+    async def quickly(component: int, addresses: list[str], timeout: float = GATHER_SECONDS) -> Any:
+        return await gather(component=component, addresses=addresses or ["127.0.0.1"], timeout=GATHER_SECONDS)
 
-    connection.get_component_candidates = with_loopback
-
-
-def _no_consent_when_closed(ice: Any) -> None:
-    """aioice closes and connects at the same time where a call is given up just as it comes up; then it begins to ask
-    for consent after it was closed, and never ends."""
-    connection = ice._connection
-    query = connection.query_consent
-
-    async def while_open() -> None:
-        if not connection._closing:
-            await query()
-
-    connection.query_consent = while_open
+    connection.get_component_candidates = quickly

@@ -1,0 +1,91 @@
+"""ICE consent on a way that is slow, dies, or comes back; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aioice import ice, stun
+
+from vodiabot.media.consent import ask_patiently
+
+from .virtual import the_loop, virtually
+
+KEY = "the other side's password"
+FAR = ("192.0.2.1", 5000)
+
+
+class Way(asyncio.DatagramTransport):
+    """The other side answers after `round_trip` seconds, or not at all (None)."""
+
+    def __init__(self, round_trip: float | None) -> None:
+        super().__init__()
+        self.round_trip = round_trip
+        self.protocol: Any = None
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        if self.round_trip is not None:
+            the_loop().call_later(self.round_trip, self._answer, stun.parse_message(data).transaction_id)
+
+    def _answer(self, transaction: bytes) -> None:
+        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=transaction)
+        answer.add_message_integrity(KEY.encode())
+        self.protocol.datagram_received(bytes(answer), FAR)
+
+
+class Connection:
+    """As much of aioice's as consent needs. `lost_at`: when it was given up."""
+
+    remote_password = KEY
+    _closing = False
+    query_consent: Any
+
+    def __init__(self, way: Way) -> None:
+        way.protocol = ice.StunProtocol(SimpleNamespace())  # type: ignore[arg-type]
+        way.protocol.connection_made(way)
+        self._nominated = {1: SimpleNamespace(protocol=way.protocol, remote_addr=FAR)}
+        self._query_consent_task: Any = "running"
+        self.lost_at: float | None = None
+        ask_patiently(self)
+
+    def build_request(self, pair: Any, nominate: bool) -> stun.Message:
+        assert not nominate
+        return stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+
+    async def close(self) -> None:
+        assert self._query_consent_task is None  # by that `peer` knows why
+        self.lost_at = the_loop().time()
+
+
+async def _lost(way: Way, seconds: float, **then: Any) -> float | None:
+    """After how many seconds the consent was lost; `then`: what becomes of the way after so many seconds."""
+    began, connection = the_loop().time(), Connection(way)
+    for name, (after, value) in then.items():
+        the_loop().call_later(after, setattr, way, name, value)
+    asking = asyncio.ensure_future(connection.query_consent())
+    await asyncio.sleep(seconds)
+    asking.cancel()
+    await asyncio.wait([asking])
+    return None if connection.lost_at is None else connection.lost_at - began
+
+
+@pytest.mark.parametrize("round_trip", [0.01, 0.6, 1.5, 3.0])
+def test_a_slow_way_is_no_dead_one(round_trip: float) -> None:
+    assert virtually(_lost(Way(round_trip), 600)) is None
+
+
+def test_a_dead_one_is_given_up_30_seconds_after_the_last_answer() -> None:
+    lost = virtually(_lost(Way(0.02), 600, round_trip=(60.0, None)))
+    assert lost is not None
+    assert 83 <= lost <= 90.1
+
+
+def test_one_that_is_back_in_time_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    way = Way(None)
+    assert virtually(_lost(way, 600, round_trip=(24.0, 0.02))) is None
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 2
+    assert "may not hear us" in told[0]
+    assert "again" in told[1]

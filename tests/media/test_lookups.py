@@ -1,0 +1,43 @@
+"""Names of ICE servers while DNS is away: nobody waits for a thread that hangs, and calls come up without the server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from vodiabot.media.bridge import open_media
+
+from .helpers import call
+
+pytestmark = pytest.mark.audio
+
+
+class HangingDns:
+    def __init__(self) -> None:
+        self.asked = 0
+        self.back = threading.Event()
+
+    def __call__(self, *name: Any) -> Any:
+        self.asked += 1
+        self.back.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+@pytest.fixture
+def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingDns]:
+    dns = HangingDns()
+    monkeypatch.setattr(socket, "gethostbyname", dns)
+    monkeypatch.setattr("vodiabot.media.peer.GATHER_SECONDS", 0.2)
+    yield dns
+    dns.back.set()
+
+
+async def test_calls_come_up_and_the_engine_ends_while_dns_hangs(dns: HangingDns) -> None:
+    async with open_media(ice_servers=["stun:stun.test"]) as engine:
+        async with call(engine):
+            assert dns.asked == 1, "one thread, however many ask"
+    assert not any(thread.name == "vodiabot-media" for thread in threading.enumerate())
