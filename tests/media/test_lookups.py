@@ -1,4 +1,4 @@
-"""Names of ICE servers while DNS is away: nobody waits for a thread that hangs, and calls come up without the server."""
+"""Names of ICE servers while DNS is away: nobody waits for a thread that hangs, and calls come up without them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingDns]:
 
 
 async def test_calls_come_up_and_the_engine_ends_while_dns_hangs(dns: HangingDns) -> None:
-    async with open_media(ice_servers=["stun:stun.test"]) as engine:
-        async with call(engine):
-            assert dns.asked == 1, "one thread, however many ask"
+    async with open_media(ice_servers=["stun:stun.test"]) as engine, call(engine):
+        assert dns.asked == 1, "one thread, however many ask"
     assert not any(thread.name == "vodiabot-media" for thread in threading.enumerate())
