@@ -15,7 +15,7 @@ import trio.testing
 from vodiabot.errors import ConnectionLost, LoginRefused, UsageError, VodiabotError
 from vodiabot.session import Session, SessionTimers
 from vodiabot.session.addresses import login_url, socket_url
-from vodiabot.session.login import Ticket, log_in
+from vodiabot.session.login import Ticket, TooManyLogins, log_in
 
 from .kit import admin_config, extension_config, pbx_config
 from .stub import Answer, Request, StubPbx, serving
@@ -128,6 +128,25 @@ async def test_refused(answer: Answer, way: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("120", 120),
+        ("86400", 300),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2215 07:28:00 GMT", 300),
+        ("", None),
+        ("soon", None),
+        ("\u0663".encode().decode("latin-1"), None),
+        ("9" * 400, 300),
+    ],
+)
+async def test_too_many_logins_and_when_to_come_again(said: str, wait: float | None) -> None:
+    with pytest.raises(TooManyLogins) as caught:
+        await answered(Answer(status=429, body="<html>", headers={"Retry-After": said}))
+    assert caught.value.wait == wait
+
+
+@pytest.mark.parametrize(
     ("location", "told"),
     [
         ("https://pbx.example.com/rest/system/session?x=1", " a redirect to https://pbx.example.com: should that"),
@@ -216,14 +235,13 @@ async def test_a_pbx_that_drips_its_answer_is_left_in_time(autojump_clock: trio.
             return
 
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(trio.serve_tcp, drip, 0)
-        port = listeners[0].socket.getsockname()[1]
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, drip, listeners)
+        url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"  # a name would be looked up in real time
         started = trio.current_time()
         with pytest.raises(ConnectionLost, match="no answer in time"):
-            await log_in(
-                pbx_config(f"http://localhost:{port}"), extension_config(), timeout=10, hide=lambda secret: None
-            )
-        assert trio.current_time() - started < 30
+            await log_in(pbx_config(url), extension_config(), timeout=10, hide=lambda secret: None)
+        assert 9 < trio.current_time() - started < 30
         nursery.cancel_scope.cancel()
 
 

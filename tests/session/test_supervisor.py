@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from vodiabot.errors import ConnectionLost, LoginRefused, UsageError
 from vodiabot.session import SessionTimers
+from vodiabot.session.login import TooManyLogins
 from vodiabot.session.timers import Backoff
 
 from .kit import FakeSocket, GoodPbx, Watched, gaps
@@ -38,6 +39,17 @@ class DistrustfulPbx(GoodPbx):
         await super().admit()
         if self.distrusts:
             raise LoginRefused("the PBX refused the login of extension 45: is the password right?")
+
+
+class CrowdedPbx(GoodPbx):
+    """Takes no login while it is `crowded`."""
+
+    crowded: TooManyLogins | None = None
+
+    async def admit(self) -> None:
+        await super().admit()
+        if self.crowded:
+            raise self.crowded
 
 
 class FickleHost(GoodPbx):
@@ -131,6 +143,23 @@ async def test_a_wrong_password_is_told_once_tried_slowly_and_recovers(autojump_
             assert bot.session.trouble is None
     errors = [line for line in logs if line["log_level"] == "error"]
     assert [line["why"] for line in errors] == ["the PBX refused the login of extension 45: is the password right?"]
+
+
+@pytest.mark.parametrize(("wait", "pause"), [(None, 30), (3, 30), (200, 200)])
+async def test_a_pbx_that_has_had_too_many_logins_is_left_alone_for_as_long_as_it_says(
+    wait: float | None, pause: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    pbx = CrowdedPbx()
+    async with Watched(pbx).running() as bot:
+        await trio.sleep(5)
+        pbx.crowded = TooManyLogins("too many", wait)  # also for who was let in before
+        pbx.sockets[-1].cut()
+        await trio.sleep(900)
+        assert min(gaps(pbx.connects)[1:]) >= pause
+        assert max(gaps(pbx.connects)[1:]) <= pause + 1.1
+        pbx.crowded = None
+        await trio.sleep(pause + 1.1)
+        assert bot.ups_and_downs == ["up", "down", "up"]
 
 
 async def test_a_password_that_is_changed_while_the_bot_is_up(autojump_clock: trio.testing.MockClock) -> None:

@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 import ssl
+import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +33,9 @@ ADVICE = {
 }
 """What else a status says than that the password is wrong."""
 
+LONGEST_BAN = 300.0
+"""Seconds for which a PBX is believed that it wants no login; a bot that is away for longer is missed."""
+
 Hide = Callable[[str], None]
 """Told every secret before it travels, so that no log shows it."""
 
@@ -40,6 +45,15 @@ _SESSION = re.compile(r"[!-:<-~]{1,4096}")
 
 NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 """What OpenSSL's versions say of an answer in plain text."""
+
+
+class TooManyLogins(LoginRefused):
+    """HTTP 429. `wait`: seconds for which the PBX wants none of us, None if it does not say; who comes sooner may have
+    to wait for longer."""
+
+    def __init__(self, text: str, wait: float | None) -> None:
+        super().__init__(text)
+        self.wait = wait
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -129,7 +143,8 @@ class _Requests:
         answer = await self._answer(method, body, auth)
         if 400 <= answer.status_code < 500:
             how = f"HTTP {answer.status_code}"
-            raise self._refused(how, by_admin=auth is not None, advice=ADVICE.get(answer.status_code, PASSWORD))
+            refused = self._refused(how, by_admin=auth is not None, advice=ADVICE.get(answer.status_code, PASSWORD))
+            raise TooManyLogins(str(refused), _retry_after(answer)) if answer.status_code == 429 else refused
         if not answer.is_success:
             raise ConnectionLost(f"{self._url} answered HTTP {answer.status_code}{_to_where(answer)}")
         if answer.text.strip() == "false":
@@ -160,6 +175,16 @@ class _Requests:
         if not isinstance(value, str) or not value:
             raise ConnectionLost(f"{self._url} did not answer a login as a PBX does")
         return value
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    """Seconds, as the PBX wishes (RFC 9110, section 10.2.3), within bounds."""
+    said = answer.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(said) if said.isdecimal() else parsedate_to_datetime(said).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(LONGEST_BAN, max(0.0, seconds))
 
 
 def _to_where(answer: httpx.Response) -> str:

@@ -13,7 +13,7 @@ from ..errors import ConnectionLost, LoginRefused, PbxError, UsageError
 from ..protocol.commands import Command
 from ..protocol.messages import Message
 from .link import Complaints, Link
-from .login import Hide, log_in
+from .login import Hide, TooManyLogins, log_in
 from .socket import Connect, Socket, WebSocket, connect
 from .surroundings import LOOK, Surroundings
 from .timers import Backoff, SessionTimers
@@ -106,7 +106,7 @@ class Session:
             await self._connected()
         except (LoginRefused, UsageError) as exc:
             self._failed(exc)
-            return self._after_refusal()
+            return self._after_ban(exc) if isinstance(exc, TooManyLogins) else self._after_refusal()
         except ConnectionLost as exc:
             return self._lost(exc, began)
         except Exception as exc:
@@ -130,6 +130,10 @@ class Session:
             return self._timers.refused
         self._quick_tries -= 1
         return self._backoff.next()
+
+    def _after_ban(self, exc: TooManyLogins) -> float:
+        """Seconds to wait: not less than the PBX wishes, and not all who were told so at the same moment."""
+        return max(self._timers.refused, exc.wait or 0.0) + self._backoff.spread()
 
     def _lost(self, exc: ConnectionLost, began: float) -> float:
         """Seconds to wait: the backoff, but a try that took long itself is counted in, so that no two tries begin

@@ -52,6 +52,10 @@ class Backoff:
         """The connection was good."""
         self._tries = 0
 
+    def spread(self) -> float:
+        """Seconds by which two who wait for the same are to come apart."""
+        return self._rng.uniform(0, 2 * self._timers.first_retry)
+
     def next(self) -> float:
         """Seconds to wait before the next try."""
         top = min(self._timers.longest_retry, 2 * self._timers.first_retry * 2.0 ** min(self._tries, 16))
