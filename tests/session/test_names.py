@@ -24,10 +24,12 @@ TIMERS = SessionTimers(answer=5.0)
 
 
 class Dns:
-    """Knows one name, `pbx.test`: `port` is where it leads to; `hangs` while it is set. `asked`: how often."""
+    """Knows one name, `pbx.test`: `port` is where it leads to, after those `before`. Answers while `answers` is set, by
+    an error while it is `away`. `asked`: how often."""
 
     def __init__(self) -> None:
         self.port = 0
+        self.before: list[Any] = []
         self.asked = 0
         self.away = False
         self.answers = threading.Event()
@@ -40,7 +42,8 @@ class Dns:
         self.answers.wait(20)
         if self.away:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", self.port))]
+        where = [*self.before, ("127.0.0.1", self.port)]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in where]
 
 
 @pytest.fixture
@@ -127,3 +130,15 @@ async def test_dns_is_asked_again_beside_a_look_up_that_hangs(dns: Dns, mock_clo
         assert await names_of_the_run().getaddrinfo(b"pbx.test", 80)
     finally:
         old.set()
+
+
+async def test_a_dead_address_beside_one_that_lives_costs_a_moment(dns: Dns) -> None:
+    """As where IPv6 is announced and leads nowhere: nobody answers there, and nobody refuses."""
+    async with serving(StubPbx()) as dns.port:
+        with socket.socket() as dead, socket.socket() as only_one:
+            dead.bind(("127.0.0.1", 0))
+            dead.listen(0)
+            only_one.connect(dead.getsockname())  # who comes after it is not answered, where nobody accepts
+            dns.before = [dead.getsockname()]
+            with trio.fail_after(SessionTimers().answer):
+                await connected()
