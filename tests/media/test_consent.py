@@ -23,7 +23,11 @@ class Way(asyncio.DatagramTransport):
     def __init__(self, round_trip: float | None) -> None:
         super().__init__()
         self.round_trip = round_trip
+        self.address = "127.0.0.1"
         self.protocol: Any = None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return (self.address, 5000) if name == "sockname" else default
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         if self.round_trip is not None:
@@ -80,6 +84,14 @@ def test_a_dead_one_is_given_up_30_seconds_after_the_last_answer() -> None:
     lost = virtually(_lost(Way(0.02), 600, round_trip=(60.0, None)))
     assert lost is not None
     assert 83 <= lost <= 90.1
+
+
+def test_one_from_an_address_that_is_gone_is_given_up_after_two_questions() -> None:
+    way = Way(0.02)
+    way.address = "198.51.100.1"  # nobody's (RFC 5737), and so not ours either; as long as it is answered, be it so
+    lost = virtually(_lost(way, 600, round_trip=(60.0, None)))
+    assert lost is not None
+    assert 64 <= lost <= 77
 
 
 def test_one_that_is_back_in_time_is_not(caplog: pytest.LogCaptureFixture) -> None:

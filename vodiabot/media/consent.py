@@ -8,8 +8,10 @@ answer counts for 3.5 s.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
+import socket
 from typing import Any
 
 import aioice.ice
@@ -41,15 +43,15 @@ async def _until_expired(connection: Any) -> None:
         try:
             async with asyncio.timeout(bound):
                 await _next_answer(connection)
-        except TimeoutError:
-            logger.info("ICE: no answer for %g s, consent is expired", bound)
+        except TimeoutError as exc:
+            logger.info("ICE: %s", exc if exc.args else f"no answer for {bound:g} s, consent is expired")
             connection._query_consent_task = None
             await connection.close()
             return
 
 
 async def _next_answer(connection: Any) -> None:
-    """Asked each 5 s, spread by a fifth (RFC 7675, section 5.1)."""
+    """Asked each 5 s, spread by a fifth (RFC 7675, section 5.1). Raises TimeoutError if none can come any more."""
     loop = asyncio.get_running_loop()
     began, missed = loop.time(), 0
     while True:
@@ -61,8 +63,26 @@ async def _next_answer(connection: Any) -> None:
         missed += 1
         if missed == DOUBTFUL:
             logger.warning("the other side answers no more: it may not hear us; the audio is renewed if that goes on")
+        if missed >= DOUBTFUL and _is_homeless(connection):
+            raise TimeoutError("the address of this machine that the audio came from is gone")
     if missed >= DOUBTFUL:
         logger.warning("the other side answers again")
+
+
+def _is_homeless(connection: Any) -> bool:
+    """The machine has moved to another network: what our socket is bound to is no address of its own any more. Asked
+    after two misses: by then the session is up from where it is now, and the PBX has not lost its patience yet."""
+    for pair in connection._nominated.values():
+        own = pair.protocol.transport.get_extra_info("sockname")
+        if own is None:
+            continue
+        with socket.socket(socket.AF_INET6 if ":" in own[0] else socket.AF_INET, socket.SOCK_DGRAM) as another:
+            try:
+                another.bind((own[0], 0, *own[2:]))
+            except OSError as exc:
+                if exc.errno == errno.EADDRNOTAVAIL:
+                    return True
+    return False
 
 
 async def _answered(connection: Any) -> bool:
