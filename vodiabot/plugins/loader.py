@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.model import Config, Where
 from ..errors import Problem
+from .ctrl_c import ctrl_c_raises
 from .declared import declared_wrong, engines_wrong, is_critical, model_wrong, without_engines
 from .discovery import Found, NotFound, Places
 from .fingerprint import fingerprint
@@ -99,9 +100,9 @@ class _Loader:
         """Looking at it runs code of its own, too: a module's `__getattr__`, a metaclass, a signature that is none."""
         try:
             return self._checked(found, imported, mark)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as exc:  # noqa: BLE001 - it must not end the bot, and keeps nobody else from loading
+        except BaseException as exc:
+            if isinstance(exc, KeyboardInterrupt) and ctrl_c_raises():
+                raise
             why = f"it can't be looked at: {in_a_line(exc)}"
             self._blame(found.name, Problem(str(found.path or found.origin), None, "", why))
             return None
