@@ -12,8 +12,12 @@ def main() -> None:
     """`cli.main`; a Ctrl-C before it listens for one is no traceback: importing takes a second."""
     try:
         from .cli import main as run
+        from .verbs.leaving import leave
 
-        run()
+        try:
+            run()
+        except SystemExit as exc:
+            leave(exc.code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
