@@ -45,7 +45,7 @@ def _why_not(mark: Mark, value: Any, speech: Speech, mute: bool) -> str:
     if not value:
         return ""
     if mark is Mark.SOUND:
-        return _playable(Path(value))
+        return playable(Path(value))
     if mark is Mark.VOICE:
         return _speaks(speech, str(value))
     return "" if mute else _speaks(speech)
@@ -59,7 +59,8 @@ def _speaks(speech: Speech, voice: str | None = None) -> str:
     return ""
 
 
-def _playable(file: Path) -> str:
+def playable(file: Path) -> str:
+    """Why it can't be played; "" if it can."""
     from ..media.sources import as_source  # here: who names no sound need not wait for the audio libraries
 
     try:
