@@ -15,6 +15,7 @@ from ..config import Config
 from ..config.draft import in_order
 from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem, UsageError
 from ..plugins import unrouted
+from .audible import inaudible
 from .common import DONE, FAILED, USAGE, Connection, configuration, make_session, plugins_of, say, say_error
 from .sim_section import sim_of
 
@@ -55,6 +56,7 @@ def _of_others(config: Config) -> tuple[list[Problem], list[Problem]]:
     """What only those know to whom a section belongs: this machine, the simulator, plugins."""
     plugins, complaints = plugins_of(config)
     problems = [*_of_state_dir(config), *(problem for one in complaints for problem in one.problems())]
+    problems += inaudible(config, plugins)
     try:
         sim_of(config)
     except ConfigError as exc:
