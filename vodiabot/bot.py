@@ -96,7 +96,7 @@ class Bot(OwnThings):
         self.guard = DialGuard(
             limits.dial_allow, limits.dials_per_minute, lambda: self.domain.accounts, pbx.domain, pbx.country
         )
-        self.chats = PerMinute("chats_per_minute", config.limits.chats_per_minute)
+        self.chats = PerMinute("chats_per_minute", limits.chats_per_minute)
         self.permits = Permits(who=current_plugin.get, refusal=lambda *asked: self.plugin_bots.refusal(*asked))
         self.control = CallControl(
             calls=lambda: self.domain.calls,

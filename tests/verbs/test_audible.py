@@ -76,12 +76,23 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(place: Path, more: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The mistakes."""
     file = place / "bot.toml"
     file.write_text(TOML + more)
     code = check(Connection(file), online=False, as_json=False)
     lines = [line.removeprefix(f"vodiabot: {file}:") for line in capsys.readouterr().err.splitlines()]
     assert code == (USAGE if lines else DONE)
     return [line.replace(f"{place}/", "") for line in lines]
+
+
+def noted(place: Path, more: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the bot runs without."""
+    file = place / "bot.toml"
+    file.write_text(TOML + more)
+    assert check(Connection(file), online=False, as_json=False) == DONE
+    *notes, verdict = capsys.readouterr().out.splitlines()
+    assert verdict == "the configuration is right"
+    return [line.removeprefix(f"note: {file}:") for line in notes]
 
 
 def test_files_that_are_not_there_beside_all_other_mistakes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,8 +131,8 @@ def test_texts_where_nothing_speaks(
 ) -> None:
     monkeypatch.setattr(audible, "speech_of", Installed(Scripted(here=False)))
     why = "no speech provider is installed, so nothing can be spoken: pip install 'vodiabot[speech]'"
-    assert told(place, "", capsys) == [], "who has no text needs none"
-    assert told(place, '[plugin.sales]\nbye = "Bye."\n[plugin.sales.items.a]\ntext = "A."\n', capsys) == [
+    assert noted(place, "", capsys) == [], "who has no text needs none"
+    assert noted(place, '[plugin.sales]\nbye = "Bye."\n[plugin.sales.items.a]\ntext = "A."\n', capsys) == [
         f"15: plugin.sales.bye: {why}",
         f"17: plugin.sales.items.a.text: {why}",
     ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..config.model import SpeechConfig
 from ..config.option_types import Mark
 from ..errors import Problem, SourceError, SpeechUnavailable
 from ..plugins import LoadedPlugin, problem_at
@@ -18,37 +17,33 @@ RATE = 48000
 """Any will do: of the sound, no more than its beginning is read."""
 
 
-def inaudible(config: Config, plugins: Sequence[LoadedPlugin]) -> list[Problem]:
-    """Sound files that are none, texts that nobody speaks, voices that nobody has. Touches the disk, and may start
-    programs: not for the trio thread."""
+def inaudible(config: Config, plugins: Sequence[LoadedPlugin]) -> tuple[list[Problem], list[Problem]]:
+    """What is wrong: sound files that are none, voices that nobody has. And what this machine lacks, though the bot
+    runs without: somebody who speaks its texts. Touches the disk, and may start programs: not for the trio thread."""
     speech = speech_of(config.speech, config.bot.state_dir)
-    found = list(_of_speech_itself(config, speech))
-    mute = bool(found)  # told once, not again for each text
+    asked = [key for key in ("provider", "voice", "language") if f"speech.{key}" in config.where.lines]
+    mute = _speaks(speech)
+    problems = [problem_at(config.where, f"speech.{asked[0]}", mute)] if mute and asked else []
+    notes: list[Problem] = []
     for plugin in plugins:
         for mark, key, value in marked(plugin.config) if plugin.config is not None else ():
-            why = _why_not(mark, value, speech, mute)
-            if why:
-                found.append(problem_at(config.where, f"plugin.{plugin.name}.{key}", why))
-    return found
+            full = f"plugin.{plugin.name}.{key}"
+            if mute and mark is not Mark.SOUND:
+                if value and not problems:  # else it has been told
+                    notes.append(problem_at(config.where, full, mute))
+            elif value and (why := _why_not(mark, value, speech)):
+                problems.append(problem_at(config.where, full, why))
+    return problems, notes
 
 
-def _of_speech_itself(config: Config, speech: Speech) -> Iterator[Problem]:
-    """Nobody needs one who plays files only, unless `[speech]` asks for it."""
-    if config.speech == SpeechConfig():
-        return
-    if why := _speaks(speech):
-        named = [key for key in ("provider", "voice", "language") if f"speech.{key}" in config.where.lines]
-        yield problem_at(config.where, f"speech.{named[0]}" if named else "speech", why)
-
-
-def _why_not(mark: Mark, value: Any, speech: Speech, mute: bool) -> str:
-    if not value:
-        return ""
-    if mark is Mark.SOUND:
-        return playable(Path(value))
-    if mark is Mark.VOICE:
-        return _speaks(speech, str(value))
-    return "" if mute else _speaks(speech)
+def _why_not(mark: Mark, value: Any, speech: Speech) -> str:
+    match mark:
+        case Mark.SOUND:
+            return playable(Path(value))
+        case Mark.VOICE:
+            return _speaks(speech, str(value))
+        case Mark.SPOKEN:
+            return ""
 
 
 def _speaks(speech: Speech, voice: str | None = None) -> str:

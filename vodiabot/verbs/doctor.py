@@ -75,10 +75,12 @@ def _config(connection: Connection) -> tuple[Config | None, list[Finding]]:
     except ConfigError as exc:
         return None, [failed("configuration", str(problem), advice) for problem in exc.problems]
     plugins, complaints = plugins_of(config)
-    problems = [*(p for complaint in complaints for p in complaint.problems()), *inaudible(config, plugins)]
+    wrong, lacking = inaudible(config, plugins)
+    problems = [*(p for complaint in complaints for p in complaint.problems()), *wrong]
+    notes = [warning("configuration", str(note), "the bot runs without") for note in lacking]
     if problems:
-        return config, [failed("configuration", str(problem), advice) for problem in problems]
-    return config, [ok("configuration", f"{config.where.file} is right")]
+        return config, [*(failed("configuration", str(problem), advice) for problem in problems), *notes]
+    return config, [ok("configuration", f"{config.where.file} is right"), *notes]
 
 
 async def _running(config: Config) -> tuple[dict[str, bool], Finding]:
