@@ -49,4 +49,5 @@ class PbxClock:
 
     def agrees(self, start: float, began: float) -> bool:
         """Whether `start`, by the PBX, and `began`, by us, may be the same moment."""
-        return any(abs(start - ahead - began) <= TOLERANCE for ahead in (0.0, max(self._ahead, default=0.0)))
+        apart = start - began
+        return abs(apart) <= TOLERANCE or abs(apart - max(self._ahead, default=0.0)) <= TOLERANCE

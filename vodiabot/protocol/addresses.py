@@ -18,6 +18,8 @@ def parse_address(text: str) -> tuple[str, str]:
 
     Both "" where there is nothing. Never raises.
     """
+    if not text:
+        return "", ""
     text = text[:LONGEST]
     found = _NAME_ADDR.match(text)
     if found is None:
