@@ -189,10 +189,12 @@ class Leg:
     async def _drive(self) -> None:
         self._act(lambda now: self.dialog.start(now))
         while not self._is_through():
-            with trio.CancelScope(deadline=self._next()) as nap:
+            due = self._next()
+            with trio.CancelScope(deadline=due) as nap:
                 while not self._is_through():
                     self._handle(await self._take.receive())
-                    nap.deadline = self._next()
+                    if self._next() != due:
+                        due = nap.deadline = self._next()
             if trio.current_time() >= self._deadline():
                 self._act(self.dialog.tick)
             self._judge_silence()
