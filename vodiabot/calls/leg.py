@@ -112,6 +112,8 @@ class Leg:
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
+        self._linger = math.inf
+        """When it is over for good, once the dialog has ended."""
         self._one_way, self.holding, self.reached = OneWay(), Holding(), Reached()
         self.at_rest = Reached()
         """Nothing is under way that must be over before the other side may be sent elsewhere."""
@@ -207,20 +209,31 @@ class Leg:
 
     async def _drive(self) -> None:
         self._act(lambda now: self.dialog.start(now))
-        linger = math.inf
-        while trio.current_time() < linger:
-            if self.dialog.ended and linger == math.inf:
-                linger = trio.current_time() + LINGER
-            if self.dialog.ended and self.dialog.deadline is None and not self._take.statistics().current_buffer_used:
-                break
-            with trio.move_on_at(min(self._deadline(), self._one_way.deadline, linger)):
-                self._handle(await self._take.receive())
-                continue
+        while not self._is_through():
+            due = self._next()
+            with trio.CancelScope(deadline=due) as nap:
+                while not self._is_through():
+                    self._handle(await self._take.receive())
+                    if self._next() != due:
+                        due = nap.deadline = self._next()
             if trio.current_time() >= self._deadline():
                 self._act(self.dialog.tick)
             self._judge_silence()
         self._outbox.finish(LAST_WORDS)
         self._media_worker.finish()
+
+    def _is_through(self) -> bool:
+        """It is over, and nothing more is to be done or, for as long as that is likely, to be heard of it."""
+        if not self.dialog.ended:
+            return False
+        now = trio.current_time()
+        self._linger = min(self._linger, now + LINGER)
+        idle = self.dialog.deadline is None and not self._take.statistics().current_buffer_used
+        return idle or now >= self._linger
+
+    def _next(self) -> float:
+        """When something is to be done if nothing comes."""
+        return min(self._deadline(), self._one_way.deadline, self._linger)
 
     def _deadline(self) -> float:
         return math.inf if self.dialog.deadline is None else self.dialog.deadline
