@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -62,7 +63,8 @@ def _mismatch(extension: ExtensionConfig, known: dict[str, str]) -> str:
 async def demo(config: Config, sim: SimConfig, listen: str) -> int:
     """Until SIGTERM or Ctrl-C; then everything is hung up and closed."""
     async with trio.open_nursery() as nursery:
-        ways_out = [nursery.cancel_scope.cancel]  # as long as the bot is not up, there is nobody to hang up on
+        # as long as the bot is not up, there is nobody to hang up on
+        ways_out: list[Callable[[], None]] = [lambda: nursery.cancel_scope.cancel()]
         nursery.start_soon(on_signals, lambda: ways_out[-1]())
         running: RunningSim = await nursery.start(partial(serve, sim, listen=listen))
         pbx = msgspec.structs.replace(config.pbx, url=running.url, domain=sim.domain, tls_verify=not sim.tls)
