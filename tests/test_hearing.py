@@ -15,6 +15,8 @@ from vodiabot.events import AccountChanged, DomainCallEnded, Event
 from vodiabot.hearing import ASK, Hearing, SteadyClock
 from vodiabot.protocol import messages as m
 
+from .turns import Turns
+
 
 class FakeLine:
     """A line and its session in one."""
@@ -104,3 +106,19 @@ async def test_a_clock_that_is_set_back_keeps_no_call_for_an_hour(autojump_clock
         ended = bench.told[-1]
         assert isinstance(ended, DomainCallEnded)
         assert abs(ended.at - (bench.wall() - 10)) < 1, "by the clock as it is now"
+
+
+async def test_what_moves_the_deadline_wakes_nobody_up(autojump_clock: MockClock) -> None:
+    async with running() as bench:
+        turns = Turns("Hearing.run")
+        trio.lowlevel.add_instrument(turns)
+        line = FakeLine()
+        bench.hear(line, m.CallState(calls=(m.CallEntry(id="a", from_number="46", to_number="47"),), whole=True))
+        for _ in range(3):  # over in a minute, and after the third list that lacks it in some seconds
+            bench.hear(line, m.CallState(calls=(), whole=True))
+            await wait_all_tasks_blocked()
+        assert "a" in bench.domain.calls
+        assert turns.taken == 0
+        await trio.sleep(6)
+        assert bench.domain.calls == {}
+        assert turns.taken == 1

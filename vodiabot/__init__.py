@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from . import errors, events
     from .bot import Bot
     from .calls import Call, Conference, Consultation, DomainCall, ParkedCall, Party, Phone, Text, format_number
-    from .config import Secret
+    from .config import Secret, SoundFile, SpokenText, Voice
     from .errors import (
         AsyncioCancelled,
         Busy,
@@ -54,7 +54,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "Text",
         "format_number",
     ),
-    "config": ("Secret",),
+    "config": ("Secret", "SoundFile", "SpokenText", "Voice"),
     "errors": (
         "AsyncioCancelled",
         "Busy",
@@ -114,9 +114,11 @@ __all__ = [
     "Request",
     "Response",
     "Secret",
+    "SoundFile",
     "SourceError",
     "SpeechFailed",
     "SpeechUnavailable",
+    "SpokenText",
     "Store",
     "StoreError",
     "StoreView",
@@ -125,6 +127,7 @@ __all__ = [
     "TransferFailed",
     "UsageError",
     "VodiabotError",
+    "Voice",
     "__version__",
     "errors",
     "events",

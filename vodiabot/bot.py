@@ -45,6 +45,7 @@ from .servers import Servers
 from .session import Session
 from .snapshot import snapshot_of, status_of
 from .speech import speech_of
+from .tasks import first, guarded, within
 
 log = structlog.get_logger(__name__)
 
@@ -68,48 +69,67 @@ class Bot(OwnThings):
         """`media` opens the audio engine for as long as the bot runs. `wall`: seconds since the epoch. `watch`: a
         thread looks whether the trio thread is blocked, and by whom. `speech`: None for what `[speech]` says. `serve`:
         listen where `[console]`, `[ops]` and `[http]` say so."""
-        from .plugin_bot import PluginBots  # it is made of this very class
-
         self.config = config
         self.wall = wall
+        self.speech = speech or speech_of(config.speech, config.bot.state_dir)
+        self.servers = Servers(self, serve=serve)
+        self._open_media = media
+        self._make_session = make_session
+        self._watch = watch
+        self._make_domain()
+        self._make_control()
+        self._make_plugins(plugins)
+        self._make_life()
+
+    def _make_domain(self) -> None:
+        """What is known of the PBX, and heard of it."""
+        config = self.config
         self.dialect_memory = DialectMemory(config.bot.state_dir, f"{config.pbx.url} {config.pbx.domain}")
         self.domain = Domain(own=self._owns, extensions=[one.user for one in config.extensions if one.register])
+        self.parking = Parking(lambda: self.domain.calls, lambda: self.domain.accounts, config.pbx.country)
+        self.metrics = Metrics(self)
+        self._readers = Readers()
+
+    def _make_control(self) -> None:
+        """Who may do what to which call."""
+        pbx, limits = self.config.pbx, self.config.limits
         self.guard = DialGuard(
-            config.limits.dial_allow,
-            config.limits.dials_per_minute,
-            lambda: self.domain.accounts,
-            config.pbx.domain,
-            config.pbx.country,
+            limits.dial_allow, limits.dials_per_minute, lambda: self.domain.accounts, pbx.domain, pbx.country
         )
-        self.chats = PerMinute("chats_per_minute", config.limits.chats_per_minute)
+        self.chats = PerMinute("chats_per_minute", limits.chats_per_minute)
         self.permits = Permits(who=current_plugin.get, refusal=lambda *asked: self.plugin_bots.refusal(*asked))
         self.control = CallControl(
             calls=lambda: self.domain.calls,
             outlets=lambda: self.lines,
             is_phone=self._is_phone,
             guard=self._check_dial,
-            country=config.pbx.country,
+            country=pbx.country,
             permits=self.permits,
         )
-        self.parking = Parking(lambda: self.domain.calls, lambda: self.domain.accounts, config.pbx.country)
-        self.metrics = Metrics(self)
+
+    def _make_plugins(self, plugins: Sequence[LoadedPlugin]) -> None:
+        from .plugin_bot import PluginBots  # it is made of this very class
+
+        limits = self.config.limits
         self.http_routes = Routes(
             lambda: self.config.limits.hook_timeout,
             lambda: {state.name: state.state for state in self.host.states()},
-            bool(config.http.listen),
+            bool(self.config.http.listen),
         )
         self.plugin_bots = PluginBots(self)
         self.host = PluginHost(
             plugins,
-            hook_timeout=config.limits.hook_timeout,
-            error_budget=config.limits.error_budget,
-            error_window=config.limits.error_window,
+            hook_timeout=limits.hook_timeout,
+            error_budget=limits.error_budget,
+            error_window=limits.error_window,
             bot_for=self._bot_for,
-            wall=wall,
+            wall=self.wall,
         )
-        self.watchdog = Watchdog(config.limits.blocked_after)
+        self.watchdog = Watchdog(limits.blocked_after)
         """Watches while the bot runs, if `watch` was said."""
-        self._watch = watch
+
+    def _make_life(self) -> None:
+        """Of a bot that does not run yet."""
         self.keeps_calls = False
         """Whether `state_dir` holds which calls are up, so that the next start hangs up what a crash has left behind.
         Only for the one bot of a `state_dir`; to be said before it runs."""
@@ -118,11 +138,6 @@ class Bot(OwnThings):
         """When it began to run, and when its configuration was taken over; seconds since the epoch."""
         self.media: MediaPort | None = None
         """The audio engine, while the bot runs."""
-        self.servers = Servers(self, serve=serve)
-        self.speech = speech or speech_of(config.speech, config.bot.state_dir)
-        self._open_media = media
-        self._make_session = make_session
-        self._readers = Readers()
         self._nursery: trio.Nursery | None = None
         self._leave = trio.Event()
         self._leave_now = trio.Event()
@@ -179,7 +194,7 @@ class Bot(OwnThings):
         structlog.contextvars.bind_contextvars(extension=line.user)  # of this task, and those that it starts
         session = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_within, session, line.session.run)
+            nursery.start_soon(within, session, line.session.run)
             try:
                 await line.switchboard.run(task_status=task_status)
             finally:
@@ -257,7 +272,7 @@ class Bot(OwnThings):
         with trio.move_on_after(timeout):
             async with trio.open_nursery() as nursery:
                 for line in self.lines:
-                    nursery.start_soon(_first, line.wait_up, nursery.cancel_scope)
+                    nursery.start_soon(first, line.wait_up, nursery.cancel_scope)
         for line in self.lines:
             if not line.up and line.session.trouble is not None:
                 raise line.session.trouble
@@ -298,7 +313,7 @@ class Bot(OwnThings):
         """Run a plugin's own background work until the bot leaves; its exception is logged and harms nobody."""
         if self._nursery is None:
             raise NotAllowed("the bot is not running")
-        self._nursery.start_soon(_guarded, work, args)
+        self._nursery.start_soon(guarded, work, args)
 
     def _line(self, extension: str | None) -> Line:
         for line in self.lines:
@@ -378,20 +393,3 @@ class Bot(OwnThings):
         if self.parking.has_left(entry, [line.user for line in self.lines]):
             return False
         return any(line.switchboard.owns(entry) for line in self.lines)
-
-
-async def _first(work: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
-    await work()
-    scope.cancel()
-
-
-async def _within(scope: trio.CancelScope, work: Callable[[], Awaitable[None]]) -> None:
-    with scope:
-        await work()
-
-
-async def _guarded(work: Callable[..., Awaitable[None]], args: tuple[Any, ...]) -> None:
-    try:
-        await work(*args)
-    except Exception:
-        log.exception("background work of a plugin failed", work=getattr(work, "__qualname__", repr(work)))

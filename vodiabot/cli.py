@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from . import logs
-from .errors import ConfigError
-from .verbs.common import Connection, configuration, execute, guarded, log_context, report, say_version
+from .verbs.common import Connection, configuration, execute, guarded, log_context, say_version
 
 app = typer.Typer(
     name="vodiabot",
@@ -97,12 +96,7 @@ def _finish(
     """
     form: logs.Format = log_format.value
     logs.set_up(debug=debug, silent=not log, form=form, level=log_level.value, context=log_context)
-    try:
-        code = work()
-    except ConfigError as exc:
-        if debug:
-            raise
-        code = report(exc)
+    code = guarded(work, debug=debug)
     logs.flush()
     sys.exit(code)
 

@@ -56,8 +56,10 @@ class Hearing:
         self._lines = lines
         self._publish = publish
         self._leader: Line | None = None
-        self._news = self._new_leader = trio.Event()
+        self._new_leader = trio.Event()
         self._due = math.inf
+        self._nap = trio.CancelScope()
+        """In which `_watch` sleeps until `_due`."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -71,8 +73,8 @@ class Hearing:
             self._leader = line
         if line is self._leader or isinstance(message, m.Chat):
             self._tell(self._domain.apply(message, self._now()))
-            if _until(self._domain.deadline) < self._due:  # to wake up for each frame would cost more than that
-                self._news.set()
+            if _until(self._domain.deadline) != self._due:
+                self._nap.deadline = self._next()  # it need not wake up to learn of it
 
     def lost(self, line: Line) -> None:
         """Its session went down, or did not come up: one that is never registered speaks all the same, each time anew.
@@ -86,12 +88,14 @@ class Hearing:
     async def _watch(self) -> None:
         """The domain is pure: it says until when it wants to be asked again."""
         while True:
-            self._news = trio.Event()
-            self._due = _until(self._domain.deadline)
-            with trio.move_on_after(max(0.0, self._due - self._now())):
-                await self._news.wait()
-                continue
+            with trio.CancelScope(deadline=self._next()) as self._nap:
+                await trio.sleep_forever()
             self._tell(self._domain.tick(self._now()))
+
+    def _next(self) -> float:
+        """When `tick` is due, by trio's clock."""
+        self._due = _until(self._domain.deadline)
+        return trio.current_time() + max(0.0, self._due - self._now())
 
     async def _ask(self) -> None:
         while True:

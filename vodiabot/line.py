@@ -12,6 +12,7 @@ import trio
 from . import events as ev
 from .calls import Farewells, Settings, Switchboard
 from .config.model import ExtensionConfig
+from .errors import LoginRefused, UsageError
 from .ports import MediaPort
 from .protocol import messages as m
 from .protocol.dialects import Dialect, resolve
@@ -50,6 +51,8 @@ class Line:
         self.frames_received = 0
         self.ups = 0
         """Times that the session came up."""
+        self.down_since = trio.current_time()
+        """Of the loop's clock; of no interest while it is up."""
         self._changed = trio.Event()
         self._told: set[str] = set()
         self.session = make_session(
@@ -93,6 +96,12 @@ class Line:
     def reconnects(self) -> int:
         """Times that the session came up again."""
         return max(0, self.ups - 1)
+
+    @property
+    def refused(self) -> bool:
+        """Whether only a person can bring it up: the PBX refuses the login, or the address is none. It is tried again
+        all the same."""
+        return not self.up and isinstance(self.session.trouble, LoginRefused | UsageError)
 
     async def wait_up(self) -> None:
         """Returns when the session is up, or has found out why it is not."""
@@ -141,5 +150,6 @@ class Line:
 
     def _on_down(self, reason: str) -> None:
         self.up = False
+        self.down_since = trio.current_time()
         self.switchboard.socket_lost()
         self._bot.line_changed(self, ev.SessionDown(at=self._bot.wall(), extension=self.user, reason=reason))

@@ -186,6 +186,8 @@ class Readings(Collector):
         lines = self._bot.lines
         label = ("extension",)
         yield _gauges("session_up", "1: logged in and registered", label, {x.user: float(x.up) for x in lines})
+        refused = {x.user: float(x.refused) for x in lines}
+        yield _gauges("session_refused", "1: the PBX refuses its login; a person has to mend that", label, refused)
         yield _gauges("active_calls", "Calls of the bot", label, {x.user: len(x.switchboard.calls) for x in lines})
         yield _counters("session_reconnects", "Times it came up again", label, {x.user: x.reconnects for x in lines})
         yield _counters("frames_received", "Frames of the PBX", label, {x.user: x.frames_received for x in lines})

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .readiness import why_not_ready
+
 if TYPE_CHECKING:
     from .bot import Bot
     from .calls import Call
@@ -41,6 +43,7 @@ def status_of(bot: Bot) -> dict[str, Any]:
         "began": bot.began,
         "uptime": max(0.0, now - bot.began),
         "draining": bot.draining,
+        "not_ready": why_not_ready(bot),
         "config": {"file": bot.config.where.file, "loaded": bot.config_loaded},
         "sessions": [_session(line) for line in bot.lines],
         "calls": [_call_with_quality(call, now) for call in bot.calls],
@@ -82,7 +85,8 @@ def _call_with_quality(call: Call, now: float) -> dict[str, Any]:
 
 
 def _session(line: Line) -> dict[str, Any]:
-    return {"extension": line.user, "up": line.up, "trouble": str(line.session.trouble or "")}
+    trouble = str(line.session.trouble or "")
+    return {"extension": line.user, "up": line.up, "refused": line.refused, "trouble": trouble}
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from vodiabot import Call, SpeechFailed, SpeechUnavailable, hookimpl
+import msgspec
+
+from vodiabot import Call, SoundFile, SpeechFailed, SpeechUnavailable, SpokenText, hookimpl
 
 SHIPPED = Path(__file__).parent / "greeting.wav"
 """The greeting that comes with the plugin; ORIGIN tells how it was made."""
@@ -16,20 +18,14 @@ SHIPPED = Path(__file__).parent / "greeting.wav"
 class Config:
     """`[plugin.greeter]`"""
 
-    file: Path | None = None
+    file: SoundFile | None = None
     """A sound file to play, relative to bot.toml. It wins over `text`."""
-    text: str = ""
+    text: SpokenText = ""
     """A text to speak by a speech provider; without one, or if it fails, the shipped greeting is played."""
-    pause: float = 1.0
+    pause: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     """Seconds between the greeting's end and hanging up."""
     can_speak: bool = field(default=True, init=False)
     """No option: found out at the first call, so that the lack of speech is told once."""
-
-    def __post_init__(self) -> None:
-        if self.file is not None and not self.file.is_file():
-            raise ValueError(f"there is no file {self.file}")
-        if self.pause < 0:
-            raise ValueError("pause must not be negative")
 
 
 @hookimpl

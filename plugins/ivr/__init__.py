@@ -1,23 +1,20 @@
 """A telephone menu: keys lead to people, announcements and other menus; 0, or no key at all, to the operator."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from vodiabot import Bot, Call, NotAllowed, Text, TransferFailed, hookimpl
+from vodiabot import Bot, Call, NotAllowed, SoundFile, SpokenText, Text, TransferFailed, hookimpl
 
 CAPABILITIES = {"answer", "transfer"}
 
 
 @dataclass
 class Sound:
-    play: Path | None = None
+    play: SoundFile | None = None
     """A sound file, relative to bot.toml."""
-    say: str = ""
+    say: SpokenText = ""
     """A text to be spoken, where there is no file."""
 
     def __post_init__(self) -> None:
-        if self.play is not None and not self.play.is_file():
-            raise ValueError(f"there is no file {self.play}")
         self.sounds = [self.play] if self.play else [Text(self.say)] if self.say else []
 
 
@@ -51,11 +48,14 @@ class Config:
     """How often a menu is played again to those who press nothing, or a wrong key."""
 
     def __post_init__(self) -> None:
+        wrong = []
         for name, menu in {"main": Menu(), **self.menus}.items():
             if not menu.keys or not all(keys and set(keys) <= set("0123456789*#") for keys in menu.keys):
-                raise ValueError(f"menus.{name} needs keys, and those of a telephone: 0 to 9, * and #")
+                wrong.append(ValueError(f"menus.{name}: it needs keys, and those of a telephone: 0 to 9, * and #"))
             if missing := {choice.menu for choice in menu.keys.values()} - {"", *self.menus}:
-                raise ValueError(f"menus.{name}: there is no menu {' or '.join(sorted(missing))}")
+                wrong.append(ValueError(f"menus.{name}: there is no menu {' or '.join(sorted(missing))}"))
+        if wrong:
+            raise ExceptionGroup("menus", wrong)
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from vodiabot import Bot, Call, ConnectionLost, DialError, NotAllowed, Text, hookimpl
+from vodiabot import Bot, Call, ConnectionLost, DialError, NotAllowed, SpokenText, Text, hookimpl
 
 CAPABILITIES = {"answer", "dial"}
 TIMES = {f"{minute // 60:02}{minute % 60:02}" for minute in range(24 * 60)}
@@ -19,15 +19,15 @@ class Config:
     """How often it rings again where nobody answers."""
     retry_after: float = 300.0
     """Seconds until then, in whole minutes."""
-    ask: str = "When shall we wake you? Enter four digits, such as 0 6 3 0."
-    known: str = "You will be woken at {time}. Enter another time, or press star to cancel."
-    done: str = "You will be woken at {time}."
-    cancelled: str = "You will not be woken."
-    wake: str = "Good morning. It is {time}."
+    ask: SpokenText = "When shall we wake you? Enter four digits, such as 0 6 3 0."
+    known: SpokenText = "You will be woken at {time}. Enter another time, or press star to cancel."
+    done: SpokenText = "You will be woken at {time}."
+    cancelled: SpokenText = "You will not be woken."
+    wake: SpokenText = "Good morning. It is {time}."
 
     def __post_init__(self) -> None:
         if self.timezone not in available_timezones():
-            raise ValueError(f'there is no timezone "{self.timezone}"')
+            raise ValueError(f'timezone: there is no "{self.timezone}"')
 
 
 @hookimpl

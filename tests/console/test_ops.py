@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ from vodiabot import Bot, NotAllowed, hookimpl
 from vodiabot.config import parse
 from vodiabot.console import ops
 from vodiabot.console.serving import bind
-from vodiabot.errors import ConfigError, ListenError, Rejected
+from vodiabot.errors import ConfigError, ConnectionLost, ListenError, LoginRefused, Rejected
+from vodiabot.readiness import PATIENCE, warnings, why_not_ready
+from vodiabot.session import Session
 from vodiabot.testing.pbx import VirtualPbx
+from vodiabot.verbs.status import lines
 
 OPS = '[ops]\nlisten = "127.0.0.1:0"\n'
 
@@ -49,7 +52,7 @@ async def test_a_bot_that_is_up_is_alive_and_ready(tmp_path: Path) -> None:
         for path in ("/healthz", "/readyz"):
             answer = await client.get(path)
             assert answer.status_code == 200
-            assert answer.json() == {"ok": True, "reasons": []}
+            assert answer.json() | {"warnings": []} == {"ok": True, "reasons": [], "warnings": []}
 
 
 async def test_without_a_session_it_is_alive_but_not_ready(tmp_path: Path) -> None:
@@ -62,6 +65,61 @@ async def test_without_a_session_it_is_alive_but_not_ready(tmp_path: Path) -> No
         assert answer.json()["reasons"][0] == "no session is up"
         assert "extension 45" in answer.json()["reasons"][1]
         assert (await client.get("/healthz")).status_code == 200
+
+
+TWO = ('[[extension]]\nuser = "45"', '[[extension]]\nuser = "46"\npassword = "demo"\n[[extension]]\nuser = "45"')
+
+
+@pytest.fixture
+def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], None]:
+    """`lose("46", why)`: its connection ends so, and each further try."""
+    why: dict[str, Exception] = {}
+    connections: dict[str, trio.CancelScope] = {}
+    connected = Session._connected
+
+    async def connect(self: Session) -> None:
+        if self.extension not in why:
+            with trio.CancelScope() as connections[self.extension]:
+                await connected(self)
+        raise why[self.extension]
+
+    def lost(extension: str, exc: Exception) -> None:
+        why[extension] = exc
+        connections[extension].cancel()
+
+    monkeypatch.setattr(Session, "_connected", connect)
+    return lost
+
+
+async def test_one_extension_of_two_that_is_refused_is_told(
+    tmp_path: Path, lose: Callable[[str, Exception], None]
+) -> None:
+    why = "extension 46: the PBX refused the login of extension 46"
+    async with asked(tmp_path, replace=TWO) as (bot, _, client):
+        await trio.testing.wait_all_tasks_blocked()
+        lose("46", LoginRefused("the PBX refused the login of extension 46"))
+        await trio.testing.wait_all_tasks_blocked()
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()) == (503, {"ok": False, "reasons": [why], "warnings": []})
+        found = await samples(client)
+        assert (await client.get("/healthz")).status_code == 200
+        status = bot.status()
+    assert (found["vodiabot_session_refused", "46"], found["vodiabot_session_refused", "45"]) == (1, 0)
+    assert status["not_ready"] == [why]
+    assert f"NOT READY: {why}" in list(lines(status))
+    assert "  46  REFUSED: the PBX refused the login of extension 46" in list(lines(status))
+
+
+async def test_one_of_two_that_is_lost_may_come_back(
+    tmp_path: Path, lose: Callable[[str, Exception], None], autojump_clock: trio.testing.MockClock
+) -> None:
+    async with running(tmp_path, replace=TWO) as (bot, _):
+        await trio.testing.wait_all_tasks_blocked()
+        lose("46", ConnectionLost("no answer in time"))
+        await trio.sleep(PATIENCE - 1)
+        assert (why_not_ready(bot), warnings(bot)) == ([], ["extension 46: no answer in time"])
+        await trio.sleep(2)
+        assert (why_not_ready(bot), warnings(bot)) == (["extension 46: no answer in time"], [])
 
 
 async def test_one_that_leaves_is_not_ready(tmp_path: Path) -> None:
@@ -77,7 +135,7 @@ async def test_a_critical_plugin_that_does_not_run(tmp_path: Path) -> None:
     async with asked(tmp_path, Author()) as (bot, _, _):
         sections = {"author": {"critical": True}, "other": {"critical": True}}
         bot.config = msgspec.structs.replace(bot.config, plugin=sections)
-        assert ops.why_not_ready(bot) == ["plugin other, which is critical, is not loaded"]
+        assert why_not_ready(bot) == ["plugin other, which is critical, is not loaded"]
 
 
 async def test_a_media_loop_that_hangs_is_no_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from vodiabot.sim.config import SimConfig, default
 from vodiabot.sim.server import RunningSim, serve
 
 from .proxy import BadWire, bad_wire
-from .support import a_bot, running, simulator, until
+from .support import IMPATIENT, a_bot, running, simulator, until
 
 pytestmark = pytest.mark.audio
 
@@ -32,7 +32,7 @@ def is_up_again(log: Log) -> bool:
 async def test_the_way_to_the_pbx_breaks(how: str, tmp_path: Path) -> None:
     log: Log = []
     async with simulator() as sim, bad_wire(sim.port) as wire:
-        bot = a_bot(wire.url, tmp_path, log=log)
+        bot = a_bot(wire.url, tmp_path, log=log, timers=IMPATIENT)
         async with running(bot):
             await until(lambda: ups_and_downs(log) == ["SessionUp"])
             getattr(wire, how)()

@@ -111,6 +111,7 @@ def test_the_example_of_the_documentation_is_right(tmp_path: Path) -> None:
     assert code is not None
     assert toml is not None
     write(tmp_path, "plugins/sales.py", code[1])
+    write(tmp_path, "sounds/welcome.wav", "")
     (plugin,), problems = load(tmp_path, toml[1])
     assert not problems
     assert plugin.hooks == ("answer_call", "call_ended")

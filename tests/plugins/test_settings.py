@@ -155,6 +155,52 @@ def test_mistakes_have_line_and_key(section: str, expected: list[str], tmp_path:
         assert line.startswith(start)
 
 
+STRICT = (
+    ANSWERS
+    + """
+from dataclasses import dataclass, field
+
+@dataclass
+class Config:
+    low: int = 1
+    high: int = 2
+    name: str = "x"
+
+    def __post_init__(self):
+        wrong = []
+        if self.low < 0:
+            wrong.append(ValueError("low: must not be negative"))
+        if self.high > 9:
+            wrong.append(ValueError("high: must not be more than 9"))
+        if self.low > self.high:
+            wrong.append(ValueError("low must not be more than high"))
+        if wrong:
+            raise ExceptionGroup("the section", wrong)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (
+            "low = -1\nhigh = 10\n",
+            ["11: plugin.it.low: must not be negative", "12: plugin.it.high: must not be more than 9"],
+        ),
+        ("low = 5\n", ["10: plugin.it: low must not be more than high"]),
+        (  # beside a mistake of another option; what concerns no option that is right has to wait
+            "low = -1\nname = 3\nhigh = -2\n",
+            ["12: plugin.it.name: expected a text in quotes", "11: plugin.it.low: must not be negative"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_model_tells_all_that_it_finds_wrong(section: str, expected: list[str], tmp_path: Path) -> None:
+    loaded, problems = load_one(tmp_path, "it", STRICT, "[plugin.it]\n" + section)
+    assert not loaded
+    told = [p.removeprefix("plugin it: bot.toml:").partition(", got")[0] for p in problems]
+    assert told == expected
+
+
 def test_a_struct_is_a_model_too_with_renamed_fields(tmp_path: Path) -> None:
     model = "class Config(msgspec.Struct, rename='kebab'):\n    to: str\n    ring_time: int = 3\n"
     source = ANSWERS + "import msgspec\n" + model

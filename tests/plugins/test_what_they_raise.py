@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from vodiabot.errors import PluginError
 from vodiabot.plugins import PluginHost, hookimpl
@@ -57,7 +59,11 @@ class MuteError(Exception):
         raise AttributeError("message")
 
 
-ODD = [raises_odd, raises_asyncios, raises_an_old_cancellation]
+async def raises_a_mix() -> None:
+    raise BaseExceptionGroup("all", [ValueError("oops"), GeneratorExit(), SystemExit(7)])
+
+
+ODD = [raises_odd, raises_asyncios, raises_an_old_cancellation, raises_a_mix]
 
 
 class ActingPlugin(FailingPlugin):
@@ -74,6 +80,22 @@ class ActingPlugin(FailingPlugin):
     @hookimpl
     async def answer_call(self, call: Any) -> None:
         await self.act()
+
+
+async def raises_an_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+async def test_an_interrupt_of_its_own_making(autojump_clock: Any) -> None:
+    """While Ctrl-C is heard as a signal, as in `vodiabot run`, it raises nothing."""
+    with trio.open_signal_receiver(signal.SIGINT):
+        good, acting = GoodPlugin(), ActingPlugin(raises_an_interrupt)
+        async with running(as_plugin(acting), as_plugin(good)) as host:
+            await publish(host, "call_ended")
+            await trio.testing.wait_all_tasks_blocked()
+            assert [(s.name, s.state, s.failures) for s in host.states()] == [
+                ("ActingPlugin", "running", 1), ("GoodPlugin", "running", 0)
+            ]  # fmt: skip
 
 
 @pytest.mark.parametrize("act", ODD)

@@ -111,8 +111,8 @@ def load(base: Path, section: str) -> tuple[list[LoadedPlugin], list[PluginProbl
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ('file = "gone.wav"\n', "9: plugin.greeter: there is no file "),
-        ("pause = -1\n", "9: plugin.greeter: pause must not be negative"),
+        ('file = "gone.wav"\n', "10: plugin.greeter.file: there is no file "),
+        ("pause = -1\n", "10: plugin.greeter.pause: expected a number >= 0"),
         ("txt = 1\n", '10: plugin.greeter.txt: there is no such option; did you mean "text"?'),
         ("can_speak = false\n", "10: plugin.greeter.can_speak: there is no such option"),
     ],

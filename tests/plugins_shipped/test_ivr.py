@@ -164,10 +164,10 @@ async def test_prompts_may_be_files_beside_the_configuration(pbx: Exchange, bot:
     ("section", "expected"),
     [
         ("", "plugin.ivr.menus: is missing"),
-        ("menus = {}", "menus.main needs keys"),
-        ('menus.main.keys.1x = { to = "500" }', "menus.main needs keys, and those of a telephone: 0 to 9, * and #"),
+        ("menus = {}", "menus.main: it needs keys"),
+        ('menus.main.keys.1x = { to = "500" }', "menus.main: it needs keys, and those of a telephone: 0 to 9, * and #"),
         ('menus.main.keys.1 = { menu = "mian" }', "menus.main: there is no menu mian"),
-        ('menus.main.keys.1 = { play = "gone.wav" }', "plugin.ivr.menus.main.keys.1: there is no file"),
+        ('menus.main.keys.1 = { play = "gone.wav" }', "plugin.ivr.menus.main.keys.1.play: there is no file"),
         ('menus.main.keys.1 = { too = "500" }', 'menus.main.keys.1.too: there is no such option; did you mean "to"?'),
     ],
 )

@@ -201,4 +201,5 @@ def test_it_survives_a_restart(again: str, rung: bool, tmp_path: Path) -> None:
 
 
 def test_a_time_zone_that_does_not_exist_is_told() -> None:
-    assert 'there is no timezone "Europe/Atlantis"' in mistakes_of("wake_up", 'timezone = "Europe/Atlantis"')
+    told = mistakes_of("wake_up", 'timezone = "Europe/Atlantis"')
+    assert 'plugin.wake_up.timezone: there is no "Europe/Atlantis"' in told

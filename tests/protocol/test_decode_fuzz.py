@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -47,11 +48,15 @@ frames = st.builds(
 )
 
 
+hints_of = cache(get_type_hints)
+"""Once for each kind: it reads the annotations anew each time."""
+
+
 def check_types(value: Any, name: str = "") -> None:
     """Each field of a message has the type that its annotation promises."""
     if not isinstance(value, msgspec.Struct):
         return
-    hints = get_type_hints(type(value))
+    hints = hints_of(type(value))
     for field in value.__struct_fields__:
         held, hint = getattr(value, field), hints[field]
         if hint in (str, bool) or hint == int | None or hint == float | None or hint == str | None:

@@ -94,10 +94,12 @@ async def _slip(bot: Bot, call: Call, rng: random.Random) -> None:
 
 
 async def _listen(bot: Bot, call: Call, rng: random.Random) -> None:
+    """For a second; then frames come that nobody takes."""
     with trio.move_on_after(5):
         async with call.audio() as audio:
-            async for _frame in audio:
-                pass
+            for _ in range(50):
+                await audio.receive()
+            await call.sleep(4)
 
 
 DOINGS: dict[str, Doing] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import uuid
 from collections.abc import Iterator
@@ -45,3 +46,14 @@ def determined(seed: int) -> Iterator[None]:
         uuid.uuid4 = uuid4
         scheduling._ALLOW_DETERMINISTIC_SCHEDULING = ordered
         dice.setstate(before)
+
+
+@contextmanager
+def rarely_collecting() -> Iterator[None]:
+    """In the body, Python looks for garbage cycles a tenth as often: a run is over before they could matter."""
+    before = gc.get_threshold()
+    gc.set_threshold(10_000, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import structlog
 import trio
-from trio.testing import MockClock
 
 from vodiabot import Bot
 from vodiabot.config import parse
@@ -23,7 +22,8 @@ from vodiabot.testing.pbx import VirtualPbx
 from vodiabot.testing.wire import Wire
 
 from .authors import Witness, dial_now_and_then, misbehaving, worker
-from .chance import Chance, determined
+from .chance import Chance, determined, rarely_collecting
+from .clock import jumping_clock
 from .network import FAIR, Network
 from .people import People
 from .watch import Violation, Watch
@@ -83,9 +83,14 @@ class Outcome:
 def live(seed: int, *, seconds: float = HOUR) -> Outcome:
     """Live through it. What is found to be wrong is in the outcome; nothing is raised."""
     outcome, began = Outcome(seed), time.perf_counter()
-    with determined(seed), structlog.testing.capture_logs() as lines, tempfile.TemporaryDirectory() as state:
+    with (
+        determined(seed),
+        rarely_collecting(),
+        structlog.testing.capture_logs() as lines,
+        tempfile.TemporaryDirectory() as state,
+    ):
         try:
-            trio.run(_run, outcome, seconds, Path(state), clock=MockClock(autojump_threshold=0))
+            trio.run(_run, outcome, seconds, Path(state), clock=jumping_clock())
             mistakes = [line for line in lines if "mistake of ours" in line["event"] or "internal" in line["event"]]
             outcome.wrong = f"the engine's own mistake: {mistakes[0]}" if mistakes else ""
         except BaseException as exc:
@@ -180,7 +185,7 @@ class _Life:
         self.watch.step()
         self.watch.check_quiet()
         self.watch.check_witness()
-        if differences := self.watch.differences():
+        if differences := self.watch.differences(self.pbx.pbx.snapshot()):
             raise Violation(f"in the end the bot does not believe what the PBX says: {sorted(differences)}")
 
     def tell(self, outcome: Outcome) -> None:

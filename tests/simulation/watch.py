@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import trio
@@ -106,11 +106,11 @@ class Watch:
             self._must_be_heard.append(event)
         if isinstance(event, events.SessionUp | events.SessionDown):
             up = isinstance(event, events.SessionUp)
-            self._require(self._up.get(event.extension, False) is not up, f"session told twice: {event}")
+            self._require(self._up.get(event.extension, False) is not up, lambda: f"session told twice: {event}")
             self._up[event.extension] = up
         if not isinstance(event, events.CallEvent):
             return
-        self._require(event.call_id not in self.ended, f"told of a call that is over: {event}")
+        self._require(event.call_id not in self.ended, lambda: f"told of a call that is over: {event}")
         self._living.add(event.call_id)
         if isinstance(event, events.CallEnded):
             self._require(bool(event.reason), "a call ended without a reason")
@@ -126,10 +126,11 @@ class Watch:
         self._wire_is_sound()
         self._in_order()
         self._can_be_heard()
-        for state in self.bot.host.states():
-            self._require(state.queued <= MAILBOX_SIZE, f"mailbox of {state.name} holds {state.queued}")
-        alive = {call.id for call in self.bot.calls}
-        self._require(not alive & set(self.ended), "a call that was told as ended lives")
+        for name, runner in self.bot.host._runners.items():
+            queued = len(runner._mailbox)
+            self._require(queued <= MAILBOX_SIZE, lambda name=name, n=queued: f"mailbox of {name} holds {n}")
+        lives = any(call.id in self.ended for call in self.bot.calls)
+        self._require(not lives, "a call that was told as ended lives")
 
     def _can_be_heard(self) -> None:
         """No call stays up without audio both ways, whatever became of its frames; but for holds."""
@@ -152,10 +153,9 @@ class Watch:
             if not call_id:
                 continue
             self._on_wire[call_id] += 1
-            self._require(
-                self._on_wire[call_id] <= self.handed[call_id],
-                f"{action} of {call_id} was sent more often than it was meant: {json.dumps(frame)[:200]}",
-            )
+            if self._on_wire[call_id] > self.handed[call_id]:
+                text = json.dumps(frame)[:200]
+                self._require(False, f"{action} of {call_id} was sent more often than it was meant: {text}")
             if action in ONCE and not (action == "sdp-packet" and not frame.get("to")):
                 self._once[call_id, action] += 1
                 enough = self._once[call_id, action] <= self._most(frame)
@@ -198,15 +198,16 @@ class Watch:
         fresh = [event for event in self.witness.told[self._looked_at :] if not isinstance(event, STATE)]
         self._looked_at = len(self.witness.told)
         for other in fresh:
-            self._require(self._heard < len(self._must_be_heard), f"the plugin heard {other} before it was published")
+            if self._heard >= len(self._must_be_heard):
+                self._require(False, f"the plugin heard {other} before it was published")
             one = self._must_be_heard[self._heard]
-            self._require(one == other, f"event {self._heard}: published {one}, the plugin heard {other}")
+            if one != other:
+                self._require(False, f"event {self._heard}: published {one}, the plugin heard {other}")
             self._heard += 1
 
-    def differences(self) -> set[str]:
+    def differences(self, snapshot: dict[str, Any]) -> set[str]:
         """Where what the bot believes of the domain is not what the PBX says. Its own calls aside, and those of which
         the PBX names no extension, whose end nobody tells."""
-        snapshot = self.pbx.pbx.snapshot()
         own = {leg["call"] for leg in snapshot["legs"] if leg["user"] == "45"}
         others = {call["id"] for call in snapshot["calls"] if {call["from"], call["to"]} & PHONES} - own
         listed = {call["id"]: call["state"] for call in snapshot["calls"] if call["id"] in others}
@@ -219,19 +220,20 @@ class Watch:
                 found.add(f"registration of {user}: {account}")
         return found
 
-    def forgotten(self) -> set[str]:
+    def forgotten(self, snapshot: dict[str, Any]) -> set[str]:
         """Legs of the bot at the PBX that the bot knows nothing of: somebody sits there in a dead line."""
         known: set[str] = set().union(*(call._leg.dialog.aliases for call in self.bot.calls))
-        legs = self.pbx.pbx.snapshot()["legs"]
+        legs = snapshot["legs"]
         return {f"leg {leg['callid']} is left" for leg in legs if leg["user"] == "45" and leg["callid"] not in known}
 
     def agree(self, steady: bool) -> None:
         """Some steps after each reconcile, bot and PBX agree. `steady`: nothing is in the way of frames now."""
         line = self.bot.lines[0]
         self._steady = self._steady + 1 if steady and line.up and not self._lost_on_this_connection() else 0
-        differences = self.differences() if self._steady > 3 else set()
+        differences: set[str] = set()
         if self._steady:
-            differences |= self.forgotten()
+            snapshot = self.pbx.pbx.snapshot()
+            differences = self.forgotten(snapshot) | (self.differences(snapshot) if self._steady > 3 else set())
         self._differed = Counter({one: self._differed[one] + 1 for one in differences})
         lasting = sorted(one for one, looks in self._differed.items() if looks > LATE)
         self._require(not lasting, f"the bot does not believe what the PBX says: {lasting}")
@@ -240,9 +242,11 @@ class Watch:
         """Whether frames were spoiled: what they told is known again after the next reconnect."""
         return self.network.spoiled != self.network.spoiled_before
 
-    def _require(self, holds: bool, otherwise: str) -> None:
+    def _require(self, holds: bool, otherwise: str | Callable[[], str]) -> None:
+        """`otherwise`: a function where it takes time to say, as it is nearly never read."""
         if not holds:
-            raise Violation(f"at {trio.current_time():.2f} s: {otherwise}")
+            why = otherwise if isinstance(otherwise, str) else otherwise()
+            raise Violation(f"at {trio.current_time():.2f} s: {why}")
 
 
 STATE = (events.AccountChanged, events.DomainCallChanged, events.FrameReceived)

@@ -33,6 +33,12 @@ async def test_a_recording_that_can_not_be_written_is_told_before_anybody_is_cal
     assert str(refused.value) == f"--record {path}: can't be written: {why}"
 
 
+async def test_a_file_that_is_no_sound_is_told_before_anybody_is_called(tmp_path: Path) -> None:
+    (tmp_path / "s.wav").write_text("la la la")
+    with pytest.raises(UsageError, match=r"^--play .*s\.wav: "):
+        await call(NOBODY, Wishes("600", play=tmp_path / "s.wav"), as_json=True)
+
+
 @pytest.mark.parametrize("before", [None, b"of yesterday"])
 async def test_what_is_there_stays_until_somebody_answers(before: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "r.wav"

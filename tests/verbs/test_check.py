@@ -47,6 +47,14 @@ def test_where_the_plugins_can_t_be_told_nothing_is_guessed(tmp_path: Path, caps
     assert [line.split(": ")[2] for line in lines] == ["pbx.domian", "plugins.enabled"]
 
 
+def test_a_wrong_name_among_the_enabled_hides_nothing_of_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = told(tmp_path, BOTH.replace('["greeter"]', '["greeter", "greeter", "a b"]'), capsys)
+    keys = {"pbx.domian", "plugins.enabled[1]", "plugins.enabled[2]", "plugin.greeter.txet"}
+    assert {line.split(": ")[2] for line in lines} == keys
+
+
 RIGHT = """[pbx]
 url = "ws://127.0.0.1:9"
 domain = "localhost"

@@ -35,7 +35,7 @@ async def test_of_a_running_bot(toml: Path, tmp_path: Path, capsys: pytest.Captu
             assert await status(toml, as_json=False) == 0
             text = capsys.readouterr().out
             nursery.cancel_scope.cancel()
-    assert found["sessions"] == [{"extension": "45", "up": True, "trouble": ""}]
+    assert found["sessions"] == [{"extension": "45", "up": True, "refused": False, "trouble": ""}]
     [call] = found["calls"]
     assert (call["number"], call["direction"], call["state"]) == ("600", "outgoing", "up")
     assert call["seconds"] >= 0
@@ -70,7 +70,8 @@ def test_what_goes_badly_is_told() -> None:
         "addresses": {"ops": "http://127.0.0.1:9090"},
         "memory": {"now": 1, "peak": 2},
         "blocked": {"times": 2, "seconds": 3.25, "by_plugin": {"slow": 1, "": 1}},
-        "sessions": [{"extension": "45", "up": False, "trouble": "no answer in time"}],
+        "sessions": [{"extension": "45", "up": False, "refused": False, "trouble": "no answer in time"}],
+        "not_ready": ["the bot leaves"],
         "calls": [{
             "extension": "45", "state": "up", "seconds": 75.0, "direction": "incoming",
             "number": "46", "remote": "Eve\x1b[2J",

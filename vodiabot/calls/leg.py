@@ -22,15 +22,14 @@ from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import UNDER_WAY, Dialog
 from ..protocol.messages import CallEntry
+from .askers import Askers
 from .holding import Holding
 from .media_worker import MediaWorker, news_of
 from .one_way import OneWay
 from .outbox import Outbox, Outgoing
 from .permits import NEEDED, Permits
 from .queue import (
-    LEAVING,
     OVER_WHEN_SENT,
-    SETTLED_LATER,
     Asked,
     Entry,
     Frame,
@@ -41,7 +40,6 @@ from .queue import (
     SendFailed,
     SocketBack,
     SocketLost,
-    error_of,
     refuse,
 )
 from .reached import Reached
@@ -112,11 +110,13 @@ class Leg:
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
         self.media = media(self._media_event)
         self._media_worker = MediaWorker(self.media, self.post)
+        self._linger = math.inf
+        """When it is over for good, once the dialog has ended."""
         self._one_way, self.holding, self.reached = OneWay(), Holding(), Reached()
         self.at_rest = Reached()
         """Nothing is under way that must be over before the other side may be sent elsewhere."""
         self._listed_side = ListedSide()
-        self._waiting: dict[str, list[Asked]] = {}
+        self._askers = Askers()
         self._scopes: set[trio.CancelScope] = set()
         self._nursery: trio.Nursery | None = None
         self._log = log.bind(call=self.id)
@@ -207,20 +207,31 @@ class Leg:
 
     async def _drive(self) -> None:
         self._act(lambda now: self.dialog.start(now))
-        linger = math.inf
-        while trio.current_time() < linger:
-            if self.dialog.ended and linger == math.inf:
-                linger = trio.current_time() + LINGER
-            if self.dialog.ended and self.dialog.deadline is None and not self._take.statistics().current_buffer_used:
-                break
-            with trio.move_on_at(min(self._deadline(), self._one_way.deadline, linger)):
-                self._handle(await self._take.receive())
-                continue
+        while not self._is_through():
+            due = self._next()
+            with trio.CancelScope(deadline=due) as nap:
+                while not self._is_through():
+                    self._handle(await self._take.receive())
+                    if self._next() != due:
+                        due = nap.deadline = self._next()
             if trio.current_time() >= self._deadline():
                 self._act(self.dialog.tick)
             self._judge_silence()
         self._outbox.finish(LAST_WORDS)
         self._media_worker.finish()
+
+    def _is_through(self) -> bool:
+        """It is over, and nothing more is to be done or, for as long as that is likely, to be heard of it."""
+        if not self.dialog.ended:
+            return False
+        now = trio.current_time()
+        self._linger = min(self._linger, now + LINGER)
+        idle = self.dialog.deadline is None and not self._take.statistics().current_buffer_used
+        return idle or now >= self._linger
+
+    def _next(self) -> float:
+        """When something is to be done if nothing comes."""
+        return min(self._deadline(), self._one_way.deadline, self._linger)
 
     def _deadline(self) -> float:
         return math.inf if self.dialog.deadline is None else self.dialog.deadline
@@ -242,7 +253,7 @@ class Leg:
             case Reconciled(present):
                 self._act(lambda now: self.dialog.reconciled(present, now))
             case SendFailed(error):
-                self._fail_waiting(error)
+                self._askers.fail(error)
                 self._act(self.dialog.socket_lost)
             case Asked():
                 self._intend(item)
@@ -255,19 +266,17 @@ class Leg:
         if isinstance(intent, steps.WantHold) and not self.dialog.socket_up:  # the other side would hear no music
             reply.settle(ConnectionLost("there is no connection to the PBX: the call is not on hold"))
             return
-        if (name := SETTLED_LATER.get(type(intent))) is not None:
-            self._waiting.setdefault(name, []).append(asked)
+        waits = self._askers.add(asked)
         self._last_out = None
         try:
             self._act(lambda now: self.dialog.intend(intent, now))
         except IllegalMove as exc:
-            if name is not None:
-                self._waiting[name].remove(asked)
+            self._askers.discard(asked)
             reply.settle(exc)
         else:
             if isinstance(intent, OVER_WHEN_SENT) and self._last_out is not None:
                 self._last_out.reply = reply
-            elif name is None:
+            elif not waits:
                 reply.settle()
 
     def _act(self, feed: Callable[[float], list[steps.Step]]) -> None:
@@ -311,7 +320,7 @@ class Leg:
             case steps.Happened(fact=fact):
                 self._happened(fact)
             case steps.Settled():
-                self._settled(step)
+                self._askers.settle(step)
             case _:
                 self._media_worker.do(step)
 
@@ -327,35 +336,18 @@ class Leg:
             case steps.EndKnown(reason=reason) if self.end is not None:
                 self.end = msgspec.structs.replace(self.end, reason=reason, presumed=False)
         if self.end is not None and not self.end.presumed:
-            self._end_told()
+            self._askers.end_told()
+            self.end_told.set()
         self._on_fact(self, fact)
 
     def _over(self) -> None:
-        """Let go of everybody who waits for this call, but of those whose outcome is in why it ended."""
-        for name in self._waiting.keys() - LEAVING:
-            for asked in self._waiting.pop(name):
-                asked.reply.settle(self.gone())
+        """Let go of everybody who needs a call that lives."""
+        self._askers.over(self.gone())
         self.answered_or_ended.set()
         self.ended_event.set()
         self.digits_put.close()
         for scope in self._scopes:
             scope.cancel()
-
-    def _end_told(self) -> None:
-        for name in LEAVING:
-            for asked in self._waiting.pop(name, []):
-                asked.reply.settle()
-        self.end_told.set()
-
-    def _settled(self, settled: steps.Settled) -> None:
-        for asked in self._waiting.pop(settled.intent, []):
-            asked.reply.settle(error_of(settled, asked.intent))
-
-    def _fail_waiting(self, error: BaseException) -> None:
-        for all_asked in self._waiting.values():
-            for asked in all_asked:
-                asked.reply.settle(error)
-        self._waiting.clear()
 
     def gone(self) -> CallEnded:
         """The exception for whoever still uses the call."""

@@ -119,7 +119,8 @@ class Matcher(Generic[L]):
 
 
 def _named(entry: CallEntry, leg: LegView) -> bool:
-    return entry.id in leg.call_ids or bool(entry.call_id and entry.call_id in leg.call_ids)
+    ours = leg.call_ids
+    return entry.id in ours or bool(entry.call_id and entry.call_id in ours)
 
 
 def _is_among_others(entry: CallEntry, leg: LegView) -> bool:

@@ -42,6 +42,7 @@ def user_part(text: str) -> str:
     return bare.split("@", 1)[0]
 
 
+@lru_cache(maxsize=KEPT)
 def normalise(text: str, country: str = "") -> str:
     """One form for one number: no URI around it, no blanks and punctuation, with `+` where it is known how.
 

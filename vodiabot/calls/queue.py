@@ -124,9 +124,6 @@ SETTLED_LATER: dict[type[Intent], str] = {
     WantJoined: "join",
 }
 
-LEAVING = frozenset({"transfer", "join"})
-"""Of these, what takes the call from us. Of one that has ended meanwhile its reason tells whether it was that."""
-
 # the PBX tells no result of these, so they are over when they are sent, and fail where they can't be
 OVER_WHEN_SENT = (WantHold, WantMute, WantPbxRecording)
 

@@ -20,7 +20,7 @@ class LegAndCall:
 
     @property
     def call_ids(self) -> frozenset[str]:
-        return frozenset(self.leg.dialog.aliases)
+        return self.leg.dialog.aliases
 
     @property
     def local(self) -> str:

@@ -86,17 +86,25 @@ class Draft:
 
     def _of_others(self) -> Config | None:
         """What plugins, the simulator and the machine have to judge, as far as it can be told."""
-        if any(problem.key.startswith("plugin") for problem in self._source.problems):
+        plugins: Values = dict(self._read.get("plugins", {}))
+        if not self._plugins_can_be_told():
             return None
+        plugins["enabled"] = tuple(name for name in plugins.get("enabled", ()) if name is not None)
         return Config(
             pbx=PbxConfig(url="", domain=""),
             extensions=(),
             bot=self._bot(),
-            plugins=PluginsConfig(**self._read.get("plugins", {})),
+            plugins=PluginsConfig(**plugins),
             plugin=self._read.get("plugin", {}),
             sim=self._read.get("sim"),
             where=Where(file=self._source.file, lines=self._source.lines),
         )
+
+    def _plugins_can_be_told(self) -> bool:
+        """Where they lie, which they are, and their sections; of `enabled`, a wrong name is no reason to be silent of
+        the others."""
+        keys = [problem.key for problem in self._source.problems]
+        return not any(key.startswith("plugin") and not key.startswith("plugins.enabled[") for key in keys)
 
     # --- [pbx] ---------------------------------------------------------------------------------------------
 

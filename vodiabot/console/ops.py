@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import MediaError
+from ..readiness import warnings, why_not_ready
 from .serving import bind, guards, serve
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def serve_ops(bot: Bot, listen: str, *, task_status: trio.TaskStatus[str] 
         return _verdict(await why_not_alive(bot))
 
     async def readyz(request: Request) -> Response:
-        return _verdict(why_not_ready(bot))
+        return _verdict(why_not_ready(bot), warnings=warnings(bot))
 
     async def metrics(request: Request) -> Response:
         body, content_type = await bot.metrics.exposition(request.headers.get("accept", ""))
@@ -59,23 +60,6 @@ async def why_not_alive(bot: Bot) -> list[str]:
     return [f"the media loop did not answer within {PING_TIMEOUT:g} s"]
 
 
-def why_not_ready(bot: Bot) -> list[str]:
-    """Why no calls should be sent here; nothing if they may."""
-    reasons = ["the bot leaves"] if bot.draining else []
-    registering = {e.user for e in bot.config.extensions if e.register}
-    wanted = [line for line in bot.lines if line.user in registering] or bot.lines
-    if not any(line.up for line in wanted):
-        troubles = [f"extension {x.user}: {x.session.trouble or 'not connected yet'}" for x in wanted]
-        reasons += ["no session is up", *troubles]
-    critical = {name for name, section in bot.config.plugin.items() if section.get("critical") is True}
-    states = {state.name: state for state in bot.host.states()}
-    for name in sorted(critical & set(bot.config.plugins.enabled)):
-        state = states.get(name)
-        if state is None or state.state != "running":
-            reasons.append(f"plugin {name}, which is critical, is {'not loaded' if state is None else state.state}")
-    return reasons
-
-
-def _verdict(reasons: list[str]) -> Response:
-    body: dict[str, Any] = {"ok": not reasons, "reasons": reasons}
+def _verdict(reasons: list[str], **more: list[str]) -> Response:
+    body: dict[str, Any] = {"ok": not reasons, "reasons": reasons, **more}
     return JSONResponse(body, 503 if reasons else 200)

@@ -28,6 +28,7 @@ class Domain:
     def __init__(self, own: Callable[[CallEntry], bool] = _nobody, extensions: Iterable[str] = ()) -> None:
         self._accounts = Accounts()
         self._calls = Calls(own, extensions, self._is_idle, self._is_busy)
+        self._deadline: float | None = None
         self._turn = 0
         """Counts what was applied, to tell what was said before from what was said after."""
         self._idle_since: dict[str, int] = {}
@@ -70,19 +71,24 @@ class Domain:
         Best called before the first frame of the new socket is applied, for example when the old one is lost.
         """
         self._calls.reconnected()
+        self._deadline = self._calls.deadline
 
     @property
     def deadline(self) -> float | None:
         """When `tick` has something to do, unless a message comes first; None while nothing is in doubt."""
-        return self._calls.deadline
+        return self._deadline
 
     def tick(self, now: float) -> list[Event]:
         """Ends calls that the PBX has not listed for long enough.
 
         `apply` does it too, so that a caller without timers is only late by the pause between two frames.
         """
-        deadline = self._calls.deadline
-        return [] if deadline is None or now < deadline else list(self._calls.settle(now))
+        self._deadline = self._calls.deadline
+        if self._deadline is None or now < self._deadline:
+            return []
+        changes: list[Event] = [*self._calls.settle(now)]
+        self._deadline = self._calls.deadline
+        return changes
 
     # --- messages ---------------------------------------------------------------------------
 
@@ -128,20 +134,21 @@ class Domain:
             elif "in_call" in change.changed and not change.account.in_call:
                 self._freed[change.account.account] = self._turn
 
-    def _phones(self, call: DomainCallInfo) -> list[str]:
+    def _phones(self, call: DomainCallInfo) -> list[Account]:
         named = {*call.extensions, call.from_number, call.to_number}
-        return [name for name in named if (a := self.accounts.get(name)) is not None and a.type == PHONES]
+        accounts = self._accounts.view
+        return [a for name in named if (a := accounts.get(name)) is not None and a.type == PHONES]
 
     def _is_busy(self, call: DomainCallInfo) -> bool:
         """An extension of it is in a call; in which, the PBX need not say."""
-        return any(self.accounts[name].in_call for name in self._phones(call))
+        return any(phone.in_call for phone in self._phones(call))
 
     def _is_idle(self, call: DomainCallInfo, turn: int) -> bool:
         """Its extensions, and it has any, were told after the turn to be in no call (see `ending`)."""
         phones = self._phones(call)
-        if not phones or any(self._idle_since.get(name, 0) <= turn for name in phones):
+        if not phones or any(self._idle_since.get(phone.account, 0) <= turn for phone in phones):
             return False
-        return is_talking(call) or any(self._freed.get(name, 0) > turn for name in phones)
+        return is_talking(call) or any(self._freed.get(phone.account, 0) > turn for phone in phones)
 
 
 def _was_dropped(message: DomainState, field: str) -> bool:

@@ -5,7 +5,7 @@ from .describe import describe
 from .dispatch import PluginHost
 from .guard import current_plugin
 from .hookspecs import HOOKS, hookimpl
-from .loader import load_plugins, outdated, unload, unrouted
+from .loader import load_plugins, outdated, problem_at, unload, unrouted
 from .model import LoadedPlugin, Option, PluginInfo, PluginProblem, PluginState
 from .routes import choose as choose_route
 from .watchdog import Watchdog
@@ -25,6 +25,7 @@ __all__ = [
     "hookimpl",
     "load_plugins",
     "outdated",
+    "problem_at",
     "unload",
     "unrouted",
 ]

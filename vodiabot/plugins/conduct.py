@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,9 +62,8 @@ class Conduct:
     ) -> None:
         """Run something of the plugin's; what it raises ends here. Raises what is not the plugin's: cancellation,
         Ctrl-C."""
-        with trio.CancelScope() as scope:
-            if time_limit is not None:
-                scope.deadline = trio.current_time() + time_limit
+        deadline = math.inf if time_limit is None else trio.current_time() + time_limit
+        with trio.CancelScope(deadline=deadline) as scope:
             try:
                 await work()
             except BaseException as exc:  # noqa: BLE001 - the part that is not the plugin's flies on

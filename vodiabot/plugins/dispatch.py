@@ -160,7 +160,8 @@ class PluginHost:
 
     def wants(self, hook: str) -> bool:
         """Whether any plugin is there to hear it. Raises KeyError if there is no such hook."""
-        return any(runner.healthy for runner in self._by_hook[hook])
+        runners = self._by_hook[hook]
+        return bool(runners) and any(runner.healthy for runner in runners)
 
     async def call_and_wait(self, hook: str, **arguments: Any) -> None:
         """Call a hook of all plugins and wait until the last is through; errors stay with the plugin that

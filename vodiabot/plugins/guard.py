@@ -12,6 +12,7 @@ import trio
 
 from ..calls.limits import UsedUp
 from ..errors import CallEnded, ConnectionLost, PbxError
+from .ctrl_c import ctrl_c_raises
 from .model import Implementation, LoadedPlugin
 
 current_plugin: ContextVar[str | None] = ContextVar("vodiabot_current_plugin", default=None)
@@ -74,10 +75,11 @@ def parted(exc: BaseException) -> tuple[BaseException | None, BaseException | No
     """What of it a plugin raised, and what came from outside: a cancellation, Ctrl-C. A nursery of the plugin's may
     raise both in one group, where something fails while it is cancelled: each part goes its own way.
 
-    Of a plugin's own making is whatever else there is, `sys.exit()` and asyncio's CancelledError included; and a
-    Cancelled where nothing is cancelled, which it has kept from earlier. Needs to be asked within the task.
+    Of a plugin's own making is whatever else there is, `sys.exit()` and asyncio's CancelledError included; a
+    Cancelled where nothing is cancelled, which it has kept from earlier; and a KeyboardInterrupt that no Ctrl-C can
+    have raised. Needs to be asked within the task.
     """
-    outside: tuple[type[BaseException], ...] = (KeyboardInterrupt, GeneratorExit)
+    outside: tuple[type[BaseException], ...] = (KeyboardInterrupt,) if ctrl_c_raises() else ()
     if trio.current_effective_deadline() == -math.inf:
         outside = (*outside, trio.Cancelled)
     if isinstance(exc, BaseExceptionGroup):

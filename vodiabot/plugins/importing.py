@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .ctrl_c import ctrl_c_raises
 from .discovery import Found
 
 PREFIX = "vodiabot_plugin_"
@@ -93,9 +94,9 @@ def _free_name(name: str) -> str:
 def _guarded(work: Callable[[], Any], file: str, within: Path | None) -> Any:
     try:
         return work()
-    except KeyboardInterrupt:
-        raise
     except BaseException as exc:  # the plugin's code may raise anything, and must not end the bot
+        if isinstance(exc, KeyboardInterrupt) and ctrl_c_raises():
+            raise
         raise _translated(exc, file, within) from exc
 
 

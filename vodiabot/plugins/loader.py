@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config.model import Config, Where
 from ..errors import Problem
+from .ctrl_c import ctrl_c_raises
 from .declared import declared_wrong, engines_wrong, is_critical, model_wrong, without_engines
 from .discovery import Found, NotFound, Places
 from .fingerprint import fingerprint
@@ -82,7 +83,7 @@ class _Loader:
                     return kept
             imported = import_plugin(found)
         except NotFound as exc:
-            self._blame(name, _problem(self._config.where, _enabled_key(self._config, name), str(exc)))
+            self._blame(name, problem_at(self._config.where, _enabled_key(self._config, name), str(exc)))
             return None
         except ImportFailed as exc:
             self._blame(name, Problem(exc.file, exc.line, "", exc.message))
@@ -99,9 +100,9 @@ class _Loader:
         """Looking at it runs code of its own, too: a module's `__getattr__`, a metaclass, a signature that is none."""
         try:
             return self._checked(found, imported, mark)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as exc:  # noqa: BLE001 - it must not end the bot, and keeps nobody else from loading
+        except BaseException as exc:
+            if isinstance(exc, KeyboardInterrupt) and ctrl_c_raises():
+                raise
             why = f"it can't be looked at: {in_a_line(exc)}"
             self._blame(found.name, Problem(str(found.path or found.origin), None, "", why))
             return None
@@ -143,12 +144,12 @@ class _Loader:
         """An instance of the plugin's model; None if it has none, or with problems."""
         section = without_engines(self._config.plugin.get(name, {}))
         for key, message in engines_wrong(self._config.plugin.get(name, {})):
-            self._blame(name, _problem(self._config.where, f"plugin.{name}.{key}", message))
+            self._blame(name, problem_at(self._config.where, f"plugin.{name}.{key}", message))
         key = f"plugin.{name}"
         if model is None:
             if section:
                 message = "it has no options, so it can't have a section"
-                self._blame(name, _problem(self._config.where, key, message))
+                self._blame(name, problem_at(self._config.where, key, message))
             return None
         if not is_model(model):
             message = "it must be a dataclass or a msgspec.Struct"
@@ -163,7 +164,7 @@ class _Loader:
             return None
         for flaw in flaws:
             full = f"{key}.{flaw.key}" if flaw.key else key
-            self._blame(name, _problem(self._config.where, full, flaw.message))
+            self._blame(name, problem_at(self._config.where, full, flaw.message))
         return settings
 
     def _blame(self, name: str, problem: Problem) -> None:
@@ -174,7 +175,8 @@ def _secrets(settings: Any) -> tuple[str, ...]:
     return tuple(sorted(set(secrets_in(settings))))
 
 
-def _problem(where: Where, key: str, message: str) -> Problem:
+def problem_at(where: Where, key: str, message: str) -> Problem:
+    """At the line of a key, or of the nearest table around it."""
     return Problem(where.file, _line_of(where, key), key, message)
 
 
@@ -199,7 +201,7 @@ def _unknown_sections(config: Config, places: Places) -> Iterator[PluginProblem]
     for name in sections:
         if name not in known:
             message = f'there is no plugin "{name}"{places.suggestion(name)}'
-            yield PluginProblem(name, _problem(config.where, f"plugin.{name}", message), left_out=False)
+            yield PluginProblem(name, problem_at(config.where, f"plugin.{name}", message), left_out=False)
 
 
 def _routes_to_nowhere(config: Config, loaded: list[LoadedPlugin]) -> Iterator[PluginProblem]:
@@ -208,7 +210,7 @@ def _routes_to_nowhere(config: Config, loaded: list[LoadedPlugin]) -> Iterator[P
     for index, route in enumerate(config.routes):
         if route.plugin in deaf:
             message = f'"{route.plugin}" does not answer calls: it has no answer_call'
-            problem = _problem(config.where, f"route[{index}].plugin", message)
+            problem = problem_at(config.where, f"route[{index}].plugin", message)
             yield PluginProblem(route.plugin, problem, left_out=False)
 
 
@@ -217,4 +219,4 @@ def unrouted(config: Config, loaded: Iterable[LoadedPlugin]) -> list[Problem]:
     routed = {route.plugin for route in config.routes}
     idle = [plugin.name for plugin in loaded if "answer_call" in plugin.implementations and plugin.name not in routed]
     message = '"{}" answers calls, but no [[route]] leads to it'
-    return [_problem(config.where, _enabled_key(config, name), message.format(name)) for name in idle]
+    return [problem_at(config.where, _enabled_key(config, name), message.format(name)) for name in idle]

@@ -130,7 +130,8 @@ class Mailbox:
 
     async def take(self) -> Post:
         """The oldest one, when there is one. Always a checkpoint: hooks that never wait must let others run."""
-        await trio.lowlevel.checkpoint()
+        if self._posts:
+            await trio.lowlevel.checkpoint()
         while not self._posts:
             self._filled = trio.Event()
             await self._filled.wait()

@@ -66,7 +66,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.timeout <= 0:
-            raise ValueError("timeout must be more than nothing")
+            raise ValueError("timeout: must be more than nothing")
 
 
 @hookimpl

@@ -13,6 +13,7 @@ import msgspec
 from ..capabilities import ALLOW, CAPABILITIES
 from ..config.json_schema import SECRET
 from ..config.model import Secret
+from ..config.option_types import Mark
 from .declared import CRITICAL
 from .describe import docs_of
 from .model import LoadedPlugin
@@ -67,6 +68,8 @@ def _type(annotation: Any, plugin: str, defs: Defs) -> Json:
     while hasattr(annotation, "__supertype__"):
         annotation = annotation.__supertype__
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated and any(isinstance(mark, Mark) for mark in args[1:]):
+        return _type(args[0], plugin, defs)
     if is_model(annotation):
         name = f"{plugin}.{annotation.__qualname__}"
         if name not in defs:

@@ -18,6 +18,7 @@ import msgspec
 
 from ..config import dotted
 from ..config.model import Secret
+from ..config.option_types import Mark, marks_of
 from ..config.reading import Source, Wrong, either
 from ..config.secrets import secret
 
@@ -95,11 +96,11 @@ def read(section: Mapping[str, Any], model: type, base: Path) -> tuple[Any, list
     """
     flaws = list(_flaws_of_table(section, model, "", base))
     if flaws:
-        return None, flaws
+        return None, [*flaws, *_of_the_rest(section, model, "", base, flaws)]
     try:
         return _convert(section, model, base), []
-    except msgspec.ValidationError as exc:
-        return None, [_flaw(exc, "")]
+    except (msgspec.ValidationError, _Complaints) as exc:
+        return None, _told(exc, model, "")
 
 
 def _flaws(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
@@ -107,15 +108,61 @@ def _flaws(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
     expected = _plain(expected)
     model = _model_for(value, expected)
     if model is not None:
-        flaws = list(_flaws_of_table(value, model, key, base))
-        yield from flaws or _flaws_of_value(value, model, key, base)  # its own `__post_init__`, with its key
+        yield from _flaws_of_model(value, model, key, base)
         return
     parts = list(_parts(value, expected, key))
     if parts:
         for part, part_type, part_key in parts:
             yield from _flaws(part, part_type, part_key, base)
         return
-    yield from _flaws_of_value(value, expected, key, base)
+    flaws = list(_flaws_of_value(value, expected, key, base))
+    if not flaws and isinstance(value, str) and Mark.SOUND in marks_of(expected):
+        flaws = list(_flaws_of_sound(base / Path(value).expanduser(), key))
+    yield from flaws
+
+
+def _flaws_of_sound(file: Path, key: str) -> Iterator[Flaw]:
+    try:
+        with file.open("rb"):
+            return
+    except FileNotFoundError:
+        yield Flaw(key, f"there is no file {file}")
+    except (OSError, ValueError) as exc:  # a ValueError for a path that can be none
+        yield Flaw(key, f"{file} can't be read: {getattr(exc, 'strerror', None) or exc}")
+
+
+def _flaws_of_model(table: Mapping[str, Any], model: type, key: str, base: Path) -> Iterator[Flaw]:
+    """Its options, and what its own `__post_init__` says."""
+    flaws = list(_flaws_of_table(table, model, key, base))
+    yield from flaws
+    yield from _of_the_rest(table, model, key, base, flaws) if flaws else _own_flaws(table, model, key, base)
+
+
+def _own_flaws(table: Mapping[str, Any], model: type, key: str, base: Path) -> list[Flaw]:
+    try:
+        _convert(table, model, base)
+    except (msgspec.ValidationError, _Complaints) as exc:
+        return _told(exc, model, key)
+    return []
+
+
+def _of_the_rest(
+    table: Mapping[str, Any], model: type, key: str, base: Path, flaws: list[Flaw]
+) -> Iterator[Flaw]:
+    """What the model itself says of options that are right, while others are wrong. What it says of no option may only
+    follow from what is wrong, so that has to wait."""
+    known = {field.name: field for field in fields_of(model)}
+    wrong = {name for name in known if any(_is_in(flaw.key, _below(key, name)) for flaw in flaws)}
+    right = {name: value for name, value in table.items() if name in known and name not in wrong}
+    if any(field.default is NO_DEFAULT and name not in right for name, field in known.items()):
+        return
+    for flaw in _own_flaws(right, model, key, base):
+        if any(_is_in(flaw.key, _below(key, name)) for name in right):
+            yield flaw
+
+
+def _is_in(key: str, option: str) -> bool:
+    return key == option or key.startswith((f"{option}.", f"{option}["))
 
 
 def _flaws_of_value(value: Any, expected: Any, key: str, base: Path) -> Iterator[Flaw]:
@@ -138,6 +185,36 @@ def _flaws_of_table(table: Mapping[str, Any], model: type, key: str, base: Path)
     for name, field in known.items():
         if field.default is NO_DEFAULT and name not in table:
             yield Flaw(_below(key, name), "is missing")
+
+
+class _Complaints(Exception):
+    """The group of ValueErrors that a model's `__post_init__` has raised: all that it found wrong."""
+
+    def __init__(self, group: ExceptionGroup[Exception]) -> None:
+        super().__init__(str(group))
+        self.messages = [str(exc) for exc in _leaves(group)]
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for exc in group.exceptions:
+        if isinstance(exc, ExceptionGroup):
+            yield from _leaves(exc)
+        else:
+            yield exc
+
+
+def _told(exc: msgspec.ValidationError | _Complaints, model: type, key: str) -> list[Flaw]:
+    """What converting a model came to. `pause: must not be negative` is told at that option."""
+    names = {field.name for field in fields_of(model)}
+    found = [Flaw(key, text) for text in exc.messages] if isinstance(exc, _Complaints) else [_flaw(exc, key)]
+    return [_at_its_option(flaw, names) if flaw.key == key else flaw for flaw in found]
+
+
+def _at_its_option(flaw: Flaw, names: set[str]) -> Flaw:
+    words = re.fullmatch(r"(([\w-]+)[\w.\[\]-]*): (.+)", flaw.message, re.DOTALL)
+    if words is None or words[2] not in names:
+        return flaw
+    return Flaw(f"{flaw.key}.{words[1]}" if flaw.key else words[1], words[3])
 
 
 def _below(key: str, name: str) -> str:
@@ -193,7 +270,7 @@ def _item_type(value: Any, expected: Any) -> Any:
 
 
 def _holds_models(expected: Any) -> bool:
-    return any(is_model(t) for t in _alternatives(_plain(expected)))
+    return any(is_model(t) for t in _alternatives(_plain(expected))) or Mark.SOUND in marks_of(expected)
 
 
 def _choices(expected: Any) -> list[str]:
@@ -225,6 +302,10 @@ def _convert(value: Any, expected: Any, base: Path) -> Any:
         return msgspec.convert(value, expected, strict=True, dec_hook=special)
     except (msgspec.ValidationError, ModelError):
         raise
+    except ExceptionGroup as group:
+        if all(isinstance(exc, ValueError) for exc in _leaves(group)):
+            raise _Complaints(group) from None
+        raise ModelError(f"{type(group).__name__}: {group}") from group
     except (Exception, SystemExit) as exc:  # the plugin's own `__post_init__` or types may raise anything
         raise ModelError(f"{type(exc).__name__}: {exc}") from exc
 

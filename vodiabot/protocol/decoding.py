@@ -29,6 +29,8 @@ FLAT_KEYS = (
 """Reserved top-level keys, in the order in which the vendor's client looks for them, before it looks at
 `action` [ref]."""
 
+_FLAT_SET = frozenset(FLAT_KEYS)
+
 INFORMATIONAL_ACTIONS = frozenset({"blf", "missed-calls", "user-change", "crmcontact"})
 
 LARGE = 16_000
@@ -70,6 +72,8 @@ def _parse(text: str | bytes) -> dict[str, Any]:
 def _flat_kind(data: dict[str, Any]) -> str | None:
     """The reserved key that says what the frame is. An empty one counts only where no `action` says
     otherwise: a null candidate ends the candidates, an empty sdp may carry a code."""
+    if _FLAT_SET.isdisjoint(data):
+        return None  # most frames
     for key in FLAT_KEYS:
         if data.get(key):
             return key

@@ -21,7 +21,7 @@ _I64 = 2**63
 
 def as_text(value: Any) -> str | None:
     """A string, or a number or boolean as JSON would print it; None for anything else, `null` included."""
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"

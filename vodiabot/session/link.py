@@ -93,7 +93,7 @@ class Link:
         """See `ports.CommandPort`."""
         outgoing = _Outgoing(codec.encode(command))
         try:
-            await self._put.send(outgoing)
+            await self._queue(outgoing)
         except (trio.ClosedResourceError, trio.BrokenResourceError):
             raise ConnectionLost("the connection to the PBX is lost") from None
         try:
@@ -102,6 +102,13 @@ class Link:
             outgoing.wanted = outgoing.done.is_set()  # a cancelled one that still waits is not sent later on
         if outgoing.error is not None:
             raise outgoing.error
+
+    async def _queue(self, outgoing: _Outgoing) -> None:
+        """Only who has to wait for room gives others a turn: `send` waits anyway."""
+        try:
+            self._put.send_nowait(outgoing)
+        except trio.WouldBlock:
+            await self._put.send(outgoing)
 
     async def _part(self, part: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
         """The first part that fails ends all."""

@@ -59,10 +59,10 @@ class Speech:
             else:
                 await trio.lowlevel.checkpoint()
 
-    def provider(self) -> str:
-        """Who speaks a text that names no voice of its own. Reads the disk, and may ask a program: not for the trio
+    def provider(self, voice: str | None = None) -> str:
+        """Who speaks a text, by that voice or the usual one. Reads the disk, and may ask a program: not for the trio
         thread. Raises SpeechUnavailable."""
-        return choose(self._providers, self._settings.provider, wanted(self._settings, None, None))[0].name
+        return choose(self._providers, self._settings.provider, wanted(self._settings, voice, None))[0].name
 
     async def _spoken(
         self, text: str, *, providers: Sequence[Provider], how: Wanted, lease: Lease

@@ -79,7 +79,9 @@ class VirtualAudio:
         return self._lost
 
     async def receive(self) -> bytes:
-        await trio.lowlevel.checkpoint()
+        self._let_pass()
+        if self._in or self._ended is not None:
+            await trio.lowlevel.checkpoint()
         while True:
             self._let_pass()
             if self._in:

@@ -54,24 +54,29 @@ class VirtualPbx:
         self._sockets: dict[str, trio.MemorySendChannel[str]] = {}
         self._opened = 0
         self._ends: dict[tuple[str, int], End] = {}
-        self._news = trio.Event()
+        self._due = math.inf
+        self._nap = trio.CancelScope()
+        """In which `run` sleeps until the model has something to do by itself, at `_due`."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let its time pass, until cancelled."""
         task_status.started()
         while True:
-            self._news = trio.Event()
-            deadline = self.pbx.deadline
-            with trio.move_on_at(math.inf if deadline is None else deadline):
-                await self._news.wait()
-                continue
+            self._due = self._deadline()
+            with trio.CancelScope(deadline=self._due) as self._nap:
+                await trio.sleep_forever()
             self.lever(self.pbx.tick)
+
+    def _deadline(self) -> float:
+        deadline = self.pbx.deadline
+        return math.inf if deadline is None else deadline
 
     def lever(self, work: Callable[[float], list[e.Effect]]) -> None:
         """Do something to the model now: `pbx.lever(lambda now: pbx.pbx.lose_registration(now, "45"))`."""
         for effect in work(trio.current_time()):
             self._carry_out(effect)
-        self._news.set()
+        if (due := self._deadline()) != self._due:
+            self._due = self._nap.deadline = due  # it need not wake up to learn of it
         for told in self.on_change:
             told()
 

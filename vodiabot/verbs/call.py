@@ -20,6 +20,7 @@ from ..config import Config
 from ..errors import CallEnded, DialError, Rejected, UsageError, VodiabotError
 from ..events import CallSilent
 from ..servers import without_servers
+from .audible import playable
 from .call_words import ended, rejected
 from .common import CONNECT_TIMEOUT, DONE, FAILED, make_session, media_of, on_signals, say, say_error, seconds
 
@@ -95,6 +96,8 @@ def _check_readable(path: Path) -> None:
             file.read(1)
     except OSError as exc:
         raise UsageError(f"--play {path}: can't be read: {exc.strerror or exc}") from exc
+    if why := playable(path):
+        raise UsageError(f"--play {why}")
 
 
 def _check_writable(path: Path) -> None:

@@ -15,6 +15,7 @@ from ..config import Config
 from ..config.draft import in_order
 from ..errors import ConfigError, ConnectionLost, LoginRefused, Problem, UsageError
 from ..plugins import unrouted
+from .audible import inaudible
 from .common import DONE, FAILED, USAGE, Connection, configuration, make_session, plugins_of, say, say_error
 from .sim_section import sim_of
 
@@ -38,7 +39,8 @@ def _checked(connection: Connection) -> tuple[Config | None, list[Problem], list
     except ConfigError as exc:
         return None, every_mistake(exc), []
     problems, notes = _of_others(config)
-    return config, in_order(problems, config.where.file), notes
+    file = config.where.file
+    return config, in_order(problems, file), in_order(notes, file)
 
 
 def every_mistake(exc: ConfigError) -> list[Problem]:
@@ -55,11 +57,13 @@ def _of_others(config: Config) -> tuple[list[Problem], list[Problem]]:
     """What only those know to whom a section belongs: this machine, the simulator, plugins."""
     plugins, complaints = plugins_of(config)
     problems = [*_of_state_dir(config), *(problem for one in complaints for problem in one.problems())]
+    wrong, lacking = inaudible(config, plugins)
+    problems += wrong
     try:
         sim_of(config)
     except ConfigError as exc:
         problems += exc.problems
-    return problems, unrouted(config, plugins)
+    return problems, [*lacking, *unrouted(config, plugins)]
 
 
 def _of_state_dir(config: Config) -> Iterator[Problem]:

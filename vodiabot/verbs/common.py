@@ -165,9 +165,14 @@ def _unread() -> int:
 
 
 def say(text: str) -> None:
-    """A line of result."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """A line of result. Raises VodiabotError where it can't be written, BrokenPipeError where nobody reads."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise VodiabotError(f"what was found can't be written to the output: {exc.strerror}") from exc
 
 
 def say_version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -62,6 +63,9 @@ def _mismatch(extension: ExtensionConfig, known: dict[str, str]) -> str:
 async def demo(config: Config, sim: SimConfig, listen: str) -> int:
     """Until SIGTERM or Ctrl-C; then everything is hung up and closed."""
     async with trio.open_nursery() as nursery:
+        # as long as the bot is not up, there is nobody to hang up on
+        ways_out: list[Callable[[], None]] = [lambda: nursery.cancel_scope.cancel()]
+        nursery.start_soon(on_signals, lambda: ways_out[-1]())
         running: RunningSim = await nursery.start(partial(serve, sim, listen=listen))
         pbx = msgspec.structs.replace(config.pbx, url=running.url, domain=sim.domain, tls_verify=not sim.tls)
         console = config.console if config.console.listen else ConsoleConfig(listen="127.0.0.1:0")
@@ -71,10 +75,10 @@ async def demo(config: Config, sim: SimConfig, listen: str) -> int:
             bot.drain()
             bot.drain()  # it is a demo: nobody waits for half a minute
 
-        nursery.start_soon(on_signals, leave)
         async with trio.open_nursery() as living:
             await living.start(bot.run)
             await bot.wait_up(UP_TIMEOUT)
+            ways_out.append(leave)
             _welcome(running, sim, config, bot.console_url)
         nursery.cancel_scope.cancel()
     say("bye")

@@ -16,6 +16,7 @@ from ..doctor.findings import failed, ok, skipped, warning
 from ..errors import ConfigError, NotRunning, UsageError
 from ..logs import Redactor
 from ..session import Session
+from .audible import inaudible
 from .common import DONE, FAILED, Connection, configuration, counted, plugins_of, say
 
 ASKING = 3.0
@@ -73,10 +74,13 @@ def _config(connection: Connection) -> tuple[Config | None, list[Finding]]:
         config = configuration(connection, pbx_optional=True)
     except ConfigError as exc:
         return None, [failed("configuration", str(problem), advice) for problem in exc.problems]
-    problems = [p for complaint in plugins_of(config)[1] for p in complaint.problems()]
+    plugins, complaints = plugins_of(config)
+    wrong, lacking = inaudible(config, plugins)
+    problems = [*(p for complaint in complaints for p in complaint.problems()), *wrong]
+    notes = [warning("configuration", str(note), "the bot runs without") for note in lacking]
     if problems:
-        return config, [failed("configuration", str(problem), advice) for problem in problems]
-    return config, [ok("configuration", f"{config.where.file} is right")]
+        return config, [*(failed("configuration", str(problem), advice) for problem in problems), *notes]
+    return config, [ok("configuration", f"{config.where.file} is right"), *notes]
 
 
 async def _running(config: Config) -> tuple[dict[str, bool], Finding]:

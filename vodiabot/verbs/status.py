@@ -48,6 +48,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     config = found["config"]
     leaving = ", leaving" if found["draining"] else ""
     yield f"vodiabot {found['version']}, process {found['pid']}, up for {span(found['uptime'])}{leaving}"
+    yield from (f"NOT READY: {printable(reason)}" for reason in found["not_ready"])
     yield f"configuration: {config['file']}, loaded {_moment(config['loaded'])}"
     yield from (f"{name}: {url}" for name, url in found["addresses"].items())
     memory, blocked = found["memory"], found["blocked"]
@@ -67,7 +68,8 @@ def _section(title: str, rows: list[str]) -> Iterator[str]:
 
 def _session(session: dict[str, Any]) -> str:
     trouble = f": {session['trouble']}" if session["trouble"] else ""
-    return f"{session['extension']}  {'up' if session['up'] else 'down' + trouble}"
+    state = "up" if session["up"] else "REFUSED" if session["refused"] else "down"
+    return f"{session['extension']}  {state}{trouble}"
 
 
 def _call(call: dict[str, Any]) -> str:

@@ -55,7 +55,7 @@ class Dialog:
             local=local,
             invite=invite,
             ring_timeout=ring_timeout,
-            aliases={call_id},
+            aliases=frozenset({call_id}),
         )
         self._started = False
 
@@ -69,7 +69,7 @@ class Dialog:
     @property
     def aliases(self) -> frozenset[str]:
         """All call-ids under which frames are ours."""
-        return frozenset(self._leg.aliases)
+        return self._leg.aliases
 
     @property
     def state(self) -> State:

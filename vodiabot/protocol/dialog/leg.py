@@ -54,7 +54,7 @@ class Leg:
     local: str = ""
     invite: m.Invite | None = None
     ring_timeout: float | None = None
-    aliases: set[str] = field(default_factory=set)
+    aliases: frozenset[str] = frozenset()
     steps: list[s.Step] = field(default_factory=list)
     due: dict[Timer, float] = field(default_factory=dict)
     # what plugins know of it

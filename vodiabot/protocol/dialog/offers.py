@@ -98,7 +98,7 @@ def rename(leg: Leg, call_id: str) -> None:
     if not call_id or call_id in leg.aliases:
         return
     old, leg.call_id = leg.call_id, call_id
-    leg.aliases.add(call_id)
+    leg.aliases |= {call_id}
     if leg.ended:
         return  # nothing is told of an ended leg
     leg.happen(s.LegRenamed(old=old, new=call_id))

@@ -168,7 +168,7 @@ class Pbx(Levers):
         world = self._world
         return {
             "sockets": {s.id: {"user": s.user, "browser": s.browser} for s in world.sockets.values()},
-            "registered": {user: len(world.registered(user)) for user in world.accounts if world.registered(user)},
+            "registered": {user: many for user in world.accounts if (many := len(world.registered(user)))},
             "legs": [_leg_facts(leg) for leg in world.living()],
             "awaited": {leg.call_id: leg.awaits for leg in world.legs.values() if leg.awaits},
             "calls": [

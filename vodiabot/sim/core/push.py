@@ -30,13 +30,17 @@ def send_calls(world: World, socket: Socket, subscription: str) -> None:
 def _listed(world: World, socket: Socket, subscription: str) -> list[Call]:
     calls = [call for call in world.calls.values() if not call.ended]
     if subscription == "own-calls":
-        return [call for call in calls if socket.user in parties(call)]
+        return [call for call in calls if _takes_part(socket.user, call)]
     return [call for call in calls if call.parked or subscription == "domain-calls"]
 
 
 def parties(call: Call) -> list[str]:
     """The extensions that take part, ringing ones too."""
     return list(dict.fromkeys(leg.user for leg in (*call.legs, *call.ringing) if not leg.ended))
+
+
+def _takes_part(user: str, call: Call) -> bool:
+    return any(leg.user == user and not leg.ended for legs in (call.legs, call.ringing) for leg in legs)
 
 
 def state_of(call: Call, viewer: str = "") -> str:
@@ -82,7 +86,7 @@ def _address(world: World, number: str, name: str) -> str:
 
 
 def account_entry(world: World, account: Account) -> dict[str, Any]:
-    mine = [c for c in world.calls.values() if not c.ended and account.user in parties(c)]
+    mine = [c for c in world.calls.values() if not c.ended and _takes_part(account.user, c)]
     return {
         "account": account.user,
         "type": account.type,

@@ -70,7 +70,7 @@ async def serve(
     """Serve until cancelled; then every socket, peer connection and thread is gone.
 
     `listen`: HOST:PORT, port 0 for a free one. `codecs`: what the PBX speaks, instead of `config.codecs`. Raises
-    UsageError with one clear line where it can't listen or can't use the certificate.
+    ListenError where another has the port, UsageError for an address that is none or a certificate it can't use.
     """
     pbx = Pbx(config, epoch=time.time() - trio.current_time())
     await serve_model(

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ...errors import UsageError
+from ...errors import ListenError, UsageError
 
 BACKLOG = 128
 CERTIFICATE_DAYS = 30
@@ -37,7 +37,7 @@ def parse_listen(listen: str) -> tuple[str, int]:
 
 
 def bind(host: str, port: int) -> trio.SocketListener:
-    """A listening socket; port 0 takes a free one. Raises UsageError."""
+    """A listening socket; port 0 takes a free one. Raises ListenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -47,7 +47,7 @@ def bind(host: str, port: int) -> trio.SocketListener:
     except OSError as exc:
         sock.close()
         why = "the port is in use" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
-        raise UsageError(f"can't listen on {host}:{port}: {why}") from exc
+        raise ListenError(f"can't listen on {host}:{port}: {why}") from exc
     sock.setblocking(False)
     return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
 

@@ -62,7 +62,8 @@ async def serve_model(
     codecs: tuple[str, ...] = CODECS,
     task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; then every socket, peer connection and thread is gone. Raises UsageError if it can't."""
+    """Serve until cancelled; then every socket, peer connection and thread is gone. Raises ListenError or
+    UsageError if it can't."""
     asked, port = parse_listen(listen)
     listener = bind(asked, port)
     port = listener.socket.getsockname()[1]
