@@ -232,6 +232,20 @@ def test_of_two_clients_that_come_back_the_one_that_names_the_call_has_it() -> N
     assert (wrong.of("bye"), right.of("bye")) == ([], ["true"])
 
 
+def test_a_call_is_where_its_client_speaks_of_it_though_the_old_socket_seems_to_live() -> None:
+    """The client has another address now, and the old connection was not closed by anybody."""
+    lab = Lab()
+    anna, bruno = conversation(lab)
+    moved = lab.client("46")
+    moved.say("wrtc-hold", callid="c1", holdcmd="sendonly")
+    assert lab.hears(bruno.invite()["callid"]) == "music"
+    anna.close()
+    lab.wait(RECLAIM + 1)
+    assert len(lab.legs) == 2
+    bruno.say("sip-bye")
+    assert (anna.of("bye"), moved.of("bye")) == ([], ["true"])
+
+
 def test_a_caller_that_waits_and_a_phone_that_rings_are_gone_with_their_sockets() -> None:
     lab = Lab()
     anna, bruno = lab.client("46"), lab.client("47")

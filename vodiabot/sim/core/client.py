@@ -46,8 +46,8 @@ def _named(world: World, socket: Socket, call_id: str) -> Leg:
     leg = world.by_call_id.get(call_id)
     if leg is None or leg.user != socket.user:
         raise BadFrame(f"callid: there is no call {call_id}"[:100])
-    if leg.socket is None or leg.guessed:  # so this is the socket with which its client came back
-        leg.socket, leg.guessed = socket.id, False
+    # Where its client speaks of it is where it is now [guess]: the old socket may be dead, and we don't know it yet.
+    leg.socket, leg.guessed = socket.id, False
     return leg
 
 
