@@ -13,5 +13,5 @@ fi
 if [ $# -gt 0 ]; then
     exec .venv/bin/python -m pytest "$@"
 fi
-# Three at a time on two processors, as those with audio wait most of the time; tests/conftest.py says who takes what.
-exec .venv/bin/python -m pytest -n 3
+# Two at a time, one of those with audio or a page and one that computes; tests/conftest.py says who takes what.
+exec .venv/bin/python -m pytest -n 2

@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n 3`. Else the tests of a file stay together, as they may share what is slow to make."""
+    """With `-n 2`. Else the tests of a file stay together, as they may share what is slow to make."""
     from xdist.scheduler import LoadScopeScheduling  # here: who tests without xdist need not have it
 
     class Scheduling(LoadScopeScheduling):

@@ -160,6 +160,7 @@ class Duel(RuleBasedStateMachine):
             self.described.add(self.generation)
         if isinstance(command, c.SendCandidate):
             assert self.generation in self.described, "a candidate before the description it belongs to"
+            assert self.dialog.socket_up, "a candidate without a socket"
         if isinstance(command, c.Acknowledge):
             assert not self.acknowledged, "sip-ack twice"
             self.acknowledged = True
@@ -296,6 +297,7 @@ class Duel(RuleBasedStateMachine):
             return
         self.to_pbx.clear()
         self.pbx.say.clear()
+        self.pbx.described = True  # a description may have been lost with the socket, which nobody can know afterwards
         self.do(self.dialog.socket_lost(self.now))
 
     @rule(luck=LUCK)

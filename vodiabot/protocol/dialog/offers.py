@@ -179,6 +179,8 @@ def _send_waiting_candidates(leg: Leg) -> None:
 
 
 def _send_candidate(leg: Leg, found: s.CandidateFound) -> None:
+    if not leg.socket_up:
+        return  # the description it belongs to may not have arrived; audio that lives needs no more of them
     leg.send(
         c.SendCandidate(
             call_id=leg.call_id,
