@@ -101,3 +101,44 @@ def test_one_that_is_back_in_time_is_not(caplog: pytest.LogCaptureFixture) -> No
     assert len(told) == 2
     assert "may not hear us" in told[0]
     assert "again" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({}, set()),
+        ({"first": (60.0, None)}, {"doubt"}),
+        ({"first": (60.0, None), "then": (75.0, 0.02)}, {"doubt", "certain"}),
+    ],
+)
+def test_doubt_is_told_of_a_side_that_has_answered(answers: dict[str, Any], told: set[str]) -> None:
+    heard: list[float | None] = []
+
+    async def main() -> None:
+        way, began = Way(0.02), the_loop().time()
+        connection = Connection(way)
+        ask_patiently(connection, heard.append)
+        for after, value in answers.values():
+            the_loop().call_later(after, setattr, way, "round_trip", value)
+        asking = asyncio.ensure_future(connection.query_consent())
+        await asyncio.sleep(150)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert all(54 <= answered - began <= 60.1 for answered in heard if answered is not None)
+
+    virtually(main())
+    kinds = ["certain" if answered is None else "doubt" for answered in heard]
+    assert set(kinds) == told
+    assert "certain" not in kinds[:-1]
+
+
+def test_no_doubt_of_a_side_that_has_never_answered() -> None:
+    heard: list[float | None] = []
+
+    async def main() -> None:
+        connection = Connection(Way(None))
+        ask_patiently(connection, heard.append)
+        await connection.query_consent()
+
+    virtually(main())
+    assert heard == []

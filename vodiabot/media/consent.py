@@ -12,6 +12,7 @@ import errno
 import logging
 import random
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import aioice.ice
@@ -22,27 +23,33 @@ logger = logging.getLogger(__name__)
 REPEATED = 2
 """Times, by STUN's own pauses."""
 DOUBTFUL = 2
-"""Questions without an answer, of which the log tells: audio that does not arrive is seen in nothing else."""
+"""Questions without an answer, of which the log tells: where the PBX sends no reports, audio that does not arrive is
+seen in nothing else."""
+
+Doubt = Callable[[float | None], None]
 
 
-def ask_patiently(connection: Any) -> None:
-    """In place of the aioice connection's own `query_consent`."""
+def ask_patiently(connection: Any, doubt: Doubt = lambda answered: None) -> None:
+    """In place of the aioice connection's own `query_consent`. `doubt` is told with each question that has no answer,
+    from the second on, when the last answer came, and with None when there is one again; nothing of a side that has
+    never answered."""
 
     async def query() -> None:
         # aioice closes and connects at the same time where a call is given up just as it comes up; then it begins to
         # ask for consent after it was closed, and would never end
         if not connection._closing:
-            await _until_expired(connection)
+            await _until_expired(connection, doubt)
 
     connection.query_consent = query
 
 
-async def _until_expired(connection: Any) -> None:
+async def _until_expired(connection: Any, doubt: Doubt) -> None:
     bound = aioice.ice.CONSENT_INTERVAL * aioice.ice.CONSENT_FAILURES
+    answered: float | None = None
     while True:
         try:
             async with asyncio.timeout(bound):
-                await _next_answer(connection)
+                answered = await _next_answer(connection, answered, doubt)
         except TimeoutError as exc:
             logger.info("ICE: %s", exc if exc.args else f"no answer for {bound:g} s, consent is expired")
             connection._query_consent_task = None
@@ -50,8 +57,9 @@ async def _until_expired(connection: Any) -> None:
             return
 
 
-async def _next_answer(connection: Any) -> None:
-    """Asked each 5 s, spread by a fifth (RFC 7675, section 5.1). Raises TimeoutError if none can come any more."""
+async def _next_answer(connection: Any, last: float | None, doubt: Doubt) -> float:
+    """When it came. Asked each 5 s, spread by a fifth (RFC 7675, section 5.1). Raises TimeoutError if none can come any
+    more."""
     loop = asyncio.get_running_loop()
     began, missed = loop.time(), 0
     while True:
@@ -63,10 +71,15 @@ async def _next_answer(connection: Any) -> None:
         missed += 1
         if missed == DOUBTFUL:
             logger.warning("the other side answers no more: it may not hear us; the audio is renewed if that goes on")
+        if missed >= DOUBTFUL and last is not None:
+            doubt(last)
         if missed >= DOUBTFUL and _is_homeless(connection):
             raise TimeoutError("the address of this machine that the audio came from is gone")
     if missed >= DOUBTFUL:
         logger.warning("the other side answers again")
+        if last is not None:
+            doubt(None)
+    return loop.time()
 
 
 def _is_homeless(connection: Any) -> bool:
