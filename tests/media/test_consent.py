@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aioice import ice, stun
+from aioice import ice, stun, turn
 
 from vodiabot.media.consent import ask_patiently
 
@@ -101,6 +101,22 @@ def test_one_that_is_back_in_time_is_not(caplog: pytest.LogCaptureFixture) -> No
     assert len(told) == 2
     assert "may not hear us" in told[0]
     assert "again" in told[1]
+
+
+def test_the_way_by_a_turn_server_is_not_homeless() -> None:
+    """Its `sockname` is an address of that server's."""
+    way = Way(0.02)
+    way.address = "198.51.100.1"
+    inner = SimpleNamespace(transport=SimpleNamespace(get_extra_info=lambda name: ("127.0.0.1", 5000)))
+    way._TurnTransport__inner_protocol = inner  # type: ignore[attr-defined]
+    lost = virtually(_lost(way, 600, round_trip=(60.0, None)))
+    assert lost is not None
+    assert lost >= 83
+
+
+def test_that_is_what_aioice_calls_it() -> None:
+    transport = turn.TurnTransport(SimpleNamespace(mapped_address=None))  # type: ignore[arg-type]
+    assert transport._TurnTransport__inner_protocol.mapped_address is None  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def _is_homeless(connection: Any) -> bool:
     """The machine has moved to another network: what our socket is bound to is no address of its own any more. Asked
     after two misses: by then the session is up from where it is now, and the PBX has not lost its patience yet."""
     for pair in connection._nominated.values():
-        own = pair.protocol.transport.get_extra_info("sockname")
+        own = _own_address(pair.protocol.transport)
         if own is None:
             continue
         with socket.socket(socket.AF_INET6 if ":" in own[0] else socket.AF_INET, socket.SOCK_DGRAM) as another:
@@ -96,6 +96,12 @@ def _is_homeless(connection: Any) -> bool:
                 if exc.errno == errno.EADDRNOTAVAIL:
                     return True
     return False
+
+
+def _own_address(transport: Any) -> Any:
+    """Of the socket. By way of a TURN server `sockname` is an address of that server's, which no machine but it has."""
+    to_turn = getattr(transport, "_TurnTransport__inner_protocol", None)
+    return (to_turn.transport if to_turn is not None else transport).get_extra_info("sockname")
 
 
 async def _answered(connection: Any) -> bool:
