@@ -24,6 +24,7 @@ class Way(asyncio.DatagramTransport):
         super().__init__()
         self.round_trip = round_trip
         self.address = "127.0.0.1"
+        self.kind = stun.Class.RESPONSE
         self.protocol: Any = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -34,7 +35,7 @@ class Way(asyncio.DatagramTransport):
             the_loop().call_later(self.round_trip, self._answer, stun.parse_message(data).transaction_id)
 
     def _answer(self, transaction: bytes) -> None:
-        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, transaction_id=transaction)
+        answer = stun.Message(stun.Method.BINDING, self.kind, transaction_id=transaction)
         answer.add_message_integrity(KEY.encode())
         self.protocol.datagram_received(bytes(answer), FAR)
 
@@ -146,6 +147,21 @@ def test_doubt_is_told_of_a_side_that_has_answered(answers: dict[str, Any], told
     kinds = ["certain" if answered is None else "doubt" for answered in heard]
     assert set(kinds) == told
     assert "certain" not in kinds[:-1]
+
+
+def test_a_refusal_has_arrived() -> None:
+    heard: list[float | None] = []
+
+    async def main() -> None:
+        way = Way(0.02)
+        connection = Connection(way)
+        ask_patiently(connection, heard.append)
+        the_loop().call_later(60.0, setattr, way, "kind", stun.Class.ERROR)
+        await connection.query_consent()
+        assert connection.lost_at is not None
+
+    virtually(main())
+    assert set(heard) == {None}
 
 
 def test_no_doubt_of_a_side_that_has_never_answered() -> None:

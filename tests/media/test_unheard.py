@@ -203,3 +203,27 @@ def test_what_was_not_told_is_not_taken_back() -> None:
     watch.unanswered(10.0, 22.0)
     watch.answered()
     assert watch.take() is None
+
+
+def test_another_connection_that_came_up_refutes_consent_but_not_reports() -> None:
+    watch = Unheard()
+    watch.unanswered(10.0, 22.0)
+    assert taken(watch) == "FarSideDeaf"
+    watch.begin()
+    assert taken(watch) == "FarSideHears"
+    call = Call()
+    call.play([(12, DEAD)], until=30)
+    call.watch.begin()
+    assert (taken(call.watch), call.watch.seconds(30)) == ("", None)
+
+
+def test_a_process_that_stood_still_has_sent_nothing() -> None:
+    """And what was reported meanwhile comes all at once."""
+    call = Call()
+    call.until(22)
+    block = Block(US, 0.0, 0, call.first + call.sent - 1, 0, 0, 0)
+    for late in range(10):
+        call.watch.report(block, call.sent, call.first + call.sent, 82.0 + late / 100)
+    call.now, call._next = 82.1, 87.1
+    call.until(130)
+    assert call.told == []

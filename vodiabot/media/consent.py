@@ -31,8 +31,8 @@ Doubt = Callable[[float | None], None]
 
 def ask_patiently(connection: Any, doubt: Doubt = lambda answered: None) -> None:
     """In place of the aioice connection's own `query_consent`. `doubt` is told with each question that has no answer,
-    from the second on, when the last answer came, and with None when there is one again; nothing of a side that has
-    never answered."""
+    from the second on, when the last answer came, and with None when there is one again, or a refusal; nothing of a
+    side that has never answered."""
 
     async def query() -> None:
         # aioice closes and connects at the same time where a call is given up just as it comes up; then it begins to
@@ -66,9 +66,14 @@ async def _next_answer(connection: Any, last: float | None, doubt: Doubt) -> flo
         pause = aioice.ice.CONSENT_INTERVAL * random.uniform(0.8, 1.2)
         await asyncio.sleep(max(0.0, began + pause - loop.time()))
         began = loop.time()
-        if await _answered(connection):
+        try:
+            await _answered(connection)
             break
-        missed += 1
+        except stun.TransactionFailed:  # the question has arrived
+            missed, last = missed + 1, None
+            doubt(None)
+        except stun.TransactionError:
+            missed += 1
         if missed == DOUBTFUL:
             logger.warning("the other side answers no more: it may not hear us; the audio is renewed if that goes on")
         if missed >= DOUBTFUL and last is not None:
@@ -104,16 +109,12 @@ def _own_address(transport: Any) -> Any:
     return (to_turn.transport if to_turn is not None else transport).get_extra_info("sockname")
 
 
-async def _answered(connection: Any) -> bool:
-    """On every pair that carries something: with multiplexed RTCP that is one."""
+async def _answered(connection: Any) -> None:
+    """On every pair that carries something: with multiplexed RTCP that is one. Raises stun.TransactionError."""
     for pair in list(connection._nominated.values()):
-        try:
-            await pair.protocol.request(
-                connection.build_request(pair, nominate=False),
-                pair.remote_addr,
-                integrity_key=connection.remote_password.encode(),
-                retransmissions=REPEATED,
-            )
-        except stun.TransactionError:
-            return False
-    return True
+        await pair.protocol.request(
+            connection.build_request(pair, nominate=False),
+            pair.remote_addr,
+            integrity_key=connection.remote_password.encode(),
+            retransmissions=REPEATED,
+        )

@@ -141,7 +141,8 @@ class Stream:
             if self._sender.dialling:
                 self._unheard.pause()  # keys need not be counted with the audio
         else:
-            self.skip(1)
+            self._sender.skip()
+            self._unheard.pause()
 
     def send(self, now: float) -> None:
         if self._packet is not None:
@@ -154,7 +155,6 @@ class Stream:
 
     def skip(self, blocks: int) -> None:
         self._sender.skip(blocks)
-        self._unheard.pause()
 
     def read(self, now: float) -> None:
         self._wire.read()

@@ -77,8 +77,12 @@ class Unheard:
         self._news: FarSideDeaf | FarSideHears | None = None
 
     def begin(self) -> None:
-        """Another connection: nothing is known of it. That its other side hears us, has to be proved, too."""
-        self._known, self._deaf_since, self._by_consent, self._news = None, None, False, None
+        """Another connection: nothing is known of it. That what we send is counted there, has to be proved, too; that
+        it arrives at all, is proved by the handshake."""
+        self._known, self._news = None, None
+        if self._by_consent:
+            self._arrives()
+        self._deaf_since = None
 
     def pause(self) -> None:
         """We send no audio just now, or something has changed: the other side has no reason to get any."""
