@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aioice import ice, stun, turn
 
+from vodiabot.media import peer
 from vodiabot.media.consent import ask_patiently
 
 from .virtual import the_loop, virtually
@@ -147,6 +148,22 @@ def test_doubt_is_told_of_a_side_that_has_answered(answers: dict[str, Any], told
     kinds = ["certain" if answered is None else "doubt" for answered in heard]
     assert set(kinds) == told
     assert "certain" not in kinds[:-1]
+
+
+def test_a_connection_tells_its_leg_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubts: list[Any] = []
+    monkeypatch.setattr(peer, "ask_patiently", lambda connection, doubt: doubts.append(doubt))
+    told: list[Any] = []
+
+    async def main() -> None:
+        owner: Any = SimpleNamespace(consents=lambda peer, answered: told.append((peer, answered)))
+        one = peer.Peer(1, peer.PeerOptions(("PCMU",)), peer.Origin(1), owner)
+        doubts[0](5.0)
+        await one.close()
+        doubts[0](5.0)
+        assert told == [(one, 5.0)]
+
+    asyncio.run(main())
 
 
 def test_a_refusal_has_arrived() -> None:

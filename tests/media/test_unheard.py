@@ -188,6 +188,15 @@ def test_reports_of_what_arrives_refute_it() -> None:
     assert call.told == [(25, "hears")]
 
 
+def test_reports_that_came_before_and_then_no_more_do_not_refute_it_for_long() -> None:
+    call = Call()
+    call.play([(17, {**DEAD, "reports": False})], until=25)
+    call.watch.unanswered(12.0, 25.0)
+    assert taken(call.watch) == ""
+    call.watch.unanswered(12.0, 31.0)
+    assert call.watch.take() == FarSideDeaf(pytest.approx(16.0))
+
+
 def test_an_answer_does_not_refute_reports() -> None:
     call = Call()
     call.play([(12, DEAD)], until=30)

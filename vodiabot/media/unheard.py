@@ -22,6 +22,8 @@ BETWEEN = 50
 RECENT = 500
 """Packets, 10 s: a report speaks of one of our last, or of one after the last report's, or does not know what it speaks
 of (a field that is always 0)."""
+REFUTES = 15.0
+"""Seconds for which a report of what has arrived counts more than questions for consent without an answer."""
 ALL_LOST = 255 / 256
 """The largest part that a report can tell."""
 
@@ -108,9 +110,10 @@ class Unheard:
     def unanswered(self, answered: float, now: float) -> None:
         """Questions for consent have no answer, the last one came at `answered`, and audio of the other side comes."""
         known = self._known
-        if known is None or not known.believed or known.moved <= answered:
+        since = max(answered, known.moved) if known is not None and known.believed else answered
+        if since == answered or now - since >= REFUTES:
             self._by_consent = self._by_consent or self._deaf_since is None
-            self._is_deaf(answered, now)
+            self._is_deaf(since, now)
 
     def answered(self) -> None:
         """They have, again. Of audio that does not arrive as its reports say, that is no proof."""
