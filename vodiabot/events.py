@@ -68,7 +68,8 @@ class CallChanged(CallEvent, frozen=True, kw_only=True):
 
     what: str
     """`held`, `resumed` (by us), `held_by_remote`, `resumed_by_remote`, `remote` (name or number), `early_media`,
-    `recording`, `media_lost`, `media_back`, `transfer_refused`, `far_side_silent`, `far_side_heard`."""
+    `recording`, `media_lost`, `media_back`, `transfer_refused`, `far_side_silent`, `far_side_heard`,
+    `far_side_deaf`, `far_side_hears`."""
 
 
 class CallSilent(CallEvent, frozen=True, kw_only=True):
@@ -77,6 +78,14 @@ class CallSilent(CallEvent, frozen=True, kw_only=True):
 
     seconds: float
     """For so long no audio packet came that should have."""
+
+
+class CallUnheard(CallEvent, frozen=True, kw_only=True):
+    """The call is up and nobody is on hold, but what the bot sends does not arrive, as the PBX's own reports say:
+    one-way audio, the other way. Told once until it arrives again; `CallChanged` tells both."""
+
+    seconds: float
+    """For so long nothing of it has arrived."""
 
 
 class CallEnded(CallEvent, frozen=True, kw_only=True):

@@ -88,11 +88,14 @@ class CallMetrics:
         self._jitter = histogram("media_jitter_seconds", "Of received packets, one observation a call", JITTER_BUCKETS)
         self._mos = histogram("media_mos", "Estimated mean opinion score, one observation a call", MOS_BUCKETS)
         self._round_trip = histogram("media_round_trip_seconds", "One observation a call", JITTER_BUCKETS)
+        self._one_way = counter("one_way_audio", "Times that a call was heard on one side only", "way")
         self._dtmf = counter("dtmf_received", "Digits that other sides have pressed")
 
     def heard(self, event: events.Event, call: Call) -> None:
         if isinstance(event, events.CallAnswered) and call.answered is not None:
             self._setup.labels(call.direction).observe(max(0.0, call.answered - call.started))
+        if isinstance(event, events.CallSilent | events.CallUnheard):
+            self._one_way.labels("silent" if isinstance(event, events.CallSilent) else "unheard").inc()
         if isinstance(event, events.CallEnded):
             self._ended.labels(call.direction, event.reason, str(event.answered).lower()).inc()
             if event.answered:

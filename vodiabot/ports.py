@@ -61,7 +61,19 @@ class FarSideHeard(msgspec.Struct, frozen=True):
     """Audio packets come again after FarSideSilent."""
 
 
-MediaEvent = LocalCandidate | MediaUp | MediaLost | DtmfReceived | FarSideSilent | FarSideHeard
+class FarSideDeaf(msgspec.Struct, frozen=True):
+    """We send, but by what the other side tells nothing of it has arrived for `seconds`. Told again with each news that
+    confirms it, until FarSideHears. A side that tells nothing is never told deaf."""
+
+    seconds: float
+
+
+class FarSideHears(msgspec.Struct, frozen=True):
+    """What we send arrives again after FarSideDeaf."""
+
+
+OneWayNews = FarSideSilent | FarSideHeard | FarSideDeaf | FarSideHears
+MediaEvent = LocalCandidate | MediaUp | MediaLost | DtmfReceived | OneWayNews
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +110,8 @@ class MediaStats(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, of our packets at the other side, from its latest RTCP report."""
     silent_for: float | None = None
     """Seconds since the last audio packet came; None before the audio is up."""
+    unheard_for: float | None = None
+    """Seconds for which nothing of ours has arrived, as the other side tells; 0.0: it does; None: it tells nothing."""
     mos: float | None = None
     """Estimated mean opinion score of what we hear, 1 to 4.5 (E-model, ITU-T G.107)."""
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from vodiabot import events
-from vodiabot.calls.one_way import PATIENCE, FarSideChanged, OneWay
-from vodiabot.ports import FarSideHeard, FarSideSilent
+from vodiabot.calls.one_way import PATIENCE, FarSideChanged, FromUs, OneWay
+from vodiabot.ports import FarSideDeaf, FarSideHeard, FarSideHears, FarSideSilent
 from vodiabot.protocol import commands as c
 from vodiabot.protocol import messages as m
 from vodiabot.testing.media import VirtualLeg
@@ -109,6 +109,34 @@ def test_how_long_is_long_is_the_medias_to_say() -> None:
     assert one_way.judge(True, 20.0) == FarSideChanged(seconds=2.0)
 
 
+WORDS: dict[str, tuple[list[tuple[float, object]], list[tuple[float, float | None]]]] = {
+    "it does not hear us": ([(0, "up"), (20, 10.0), (25, 15.0), (40, None)], [(20, 10.0), (40, None)]),
+    "since before the answer": ([(12, "up"), (14, 10.0), (19, 15.0)], [(19, 7.0)]),
+    "on hold": ([(0, "up"), (10, "hold"), (30, 10.0), (60, None), (70, "up")], []),
+    "on hold, and a word of that comes soon after": (
+        [(0, "up"), (10, "hold"), (30, 10.0), (35, "up"), (37, 17.0), (42, None)],
+        [],
+    ),
+    "on hold and after it": ([(0, "up"), (10, "hold"), (30, 10.0), (35, "up"), (37, 17.0), (42, 22.0)], [(42, 7.0)]),
+    "once": ([(0, "up"), (20, 10.0), (25, "hold"), (30, "up"), (50, 40.0)], [(20, 10.0)]),
+    "nothing is taken back that was not told": ([(0, "hold"), (20, 10.0), (30, "up"), (31, None)], []),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_when_it_is_told_that_we_are_not_heard(name: str) -> None:
+    script, expected = WORDS[name]
+    from_us, up, news = FromUs(), False, []
+    for now, what in script:
+        if isinstance(what, str):
+            up = what == "up"
+        else:
+            from_us.hear(FarSideDeaf(what) if isinstance(what, float) else FarSideHears(), now)
+        if (fact := from_us.judge(up, now)) is not None:
+            news.append((now, fact.seconds))
+    assert news == expected
+
+
 # --- the flow --------------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +167,21 @@ async def test_a_call_tells_it_once_and_when_it_is_over(autojump_clock: MockCloc
         await talk.call.sleep(1)
         assert told(talk)[2:] == ["far_side_heard"]
         assert talk.call.stats().silent_for == 0.0
+
+
+async def test_a_call_that_is_not_heard_tells_it_once_and_when_it_is_over(autojump_clock: MockClock) -> None:
+    async with listening() as (talk, leg):
+        for _ in range(3):
+            leg.go_unheard(6.0)
+            await talk.call.sleep(5)
+        assert told(talk) == ["far_side_deaf", "CallUnheard"]
+        [event] = [event for event in talk.bench.told if isinstance(event, events.CallUnheard)]
+        assert (event.call_id, event.seconds) == (talk.call.id, 6.0)
+        assert talk.call.stats().unheard_for == pytest.approx(11.0)
+        leg.arrive()
+        await talk.call.sleep(1)
+        assert told(talk)[2:] == ["far_side_hears"]
+        assert talk.call.stats().unheard_for == 0.0
 
 
 async def test_a_held_call_need_not_be_heard_until_it_is_resumed(autojump_clock: MockClock) -> None:

@@ -13,7 +13,7 @@ from .support import NUMBERS, at, loudest_hz, outcome, read_wav, simulator, vodi
 pytestmark = pytest.mark.audio
 
 KEYS = {"answered", "code", "setup_ms", "duration_s", "dtmf_received", "packets_sent", "packets_received", "error"}
-MORE = {"mos", "jitter_ms", "loss", "silent_for_s", "ended"}
+MORE = {"mos", "jitter_ms", "loss", "silent_for_s", "unheard_for_s", "ended"}
 
 
 @pytest.mark.parametrize("dialect", ["classic", "modern"])
@@ -26,6 +26,7 @@ async def test_a_tone_is_recorded_in_every_codec_and_both_dialects(codec: str, d
         assert set(outcome(out)) == KEYS | MORE
         assert (outcome(out)["loss"], err) == (0, "")
         assert outcome(out)["silent_for_s"] < 1
+        assert outcome(out)["unheard_for_s"] in (0.0, None)  # not before its first report
         assert outcome(out)["mos"] is None or outcome(out)["mos"] > 3.5
         assert outcome(out)["answered"] is True
         assert outcome(out)["ended"] == "hangup"

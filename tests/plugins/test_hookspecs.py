@@ -29,6 +29,7 @@ TOLD: dict[str, tuple[events.Event, dict[str, Any]]] = {
     "call_answered": (events.CallAnswered(call_id="1"), {"call": "the call"}),
     "call_changed": (events.CallChanged(call_id="1", what="held"), {"call": "the call"}),
     "call_silent": (events.CallSilent(call_id="1", seconds=5.0), {"call": "the call"}),
+    "call_unheard": (events.CallUnheard(call_id="1", seconds=10.0), {"call": "the call"}),
     "call_ended": (events.CallEnded(call_id="1", reason="hangup"), {"call": "the call"}),
     "domain_call_changed": (events.DomainCallChanged(call=THEIR_CALL, changed=("added",)), {}),
     "domain_call_ended": (events.DomainCallEnded(call=THEIR_CALL), {}),

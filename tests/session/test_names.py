@@ -13,7 +13,7 @@ import trio.testing
 
 from vodiabot.errors import ConnectionLost
 from vodiabot.session import SessionTimers
-from vodiabot.session.names import FRESH, HANGING, names_of_the_run
+from vodiabot.session.names import FRESH, HANGING, THREADS, names_of_the_run
 from vodiabot.session.socket import connect
 
 from .kit import extension_config, pbx_config
@@ -142,3 +142,19 @@ async def test_a_dead_address_beside_one_that_lives_costs_a_moment(dns: Dns) -> 
             dns.before = [dead.getsockname()]
             with trio.fail_after(SessionTimers().answer):
                 await connected()
+
+
+async def test_no_thread_to_be_had_is_a_failed_try_and_no_more(dns: Dns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of processes that is hit for a while must not keep the bot from the PBX for good."""
+
+    def none_left(*args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with serving(StubPbx()) as dns.port:
+        with monkeypatch.context() as limited:
+            limited.setattr(trio.lowlevel, "start_thread_soon", none_left)
+            for _ in range(THREADS + HANGING):
+                with pytest.raises(ConnectionLost, match="no thread"):
+                    await connected()
+        with trio.fail_after(5):
+            await connected()

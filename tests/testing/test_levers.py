@@ -22,6 +22,10 @@ async def answer_call(call):
 @hookimpl
 async def call_silent(call):
     await call.hangup()
+
+@hookimpl
+async def call_unheard(call, event):
+    await call.send_dtmf("0")
 """
 
 TEST = """
@@ -67,6 +71,10 @@ async def test_the_bot_is_not_heard(pbx, bot):
     await after.hears_nothing(5)
     assert (before.digits, after.digits) == ("", "")
     assert {"says 'You pressed 1.' to 0711", "presses 9 for 0711", "says 'You pressed 2.' to 0712"} <= {*bot.did}
+    await bot.does("presses 0 for 0711", within=0.1)
+    await bot.does("presses 0 for 0712", within=10)
+    await pbx.waits(30)
+    assert bot.did.count("presses 0 for 0711") == 1
 
 async def test_mistakes(pbx, bot):
     with pytest.raises(UsageError, match='no plugin "levr"; did you mean "lever"'):

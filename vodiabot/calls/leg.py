@@ -17,7 +17,7 @@ import structlog
 import trio
 
 from ..errors import CallEnded, ConnectionLost, IllegalMove, VodiabotError
-from ..ports import CommandPort, DtmfReceived, FarSideHeard, FarSideSilent, MediaLeg
+from ..ports import CommandPort, DtmfReceived, MediaLeg, OneWayNews
 from ..protocol import steps
 from ..protocol.commands import Command
 from ..protocol.dialog import UNDER_WAY, Dialog
@@ -25,7 +25,7 @@ from ..protocol.messages import CallEntry
 from .askers import Askers
 from .holding import Holding
 from .media_worker import MediaWorker, news_of
-from .one_way import OneWay
+from .one_way import BothWays
 from .outbox import Outbox, Outgoing
 from .permits import NEEDED, Permits
 from .queue import (
@@ -112,7 +112,7 @@ class Leg:
         self._media_worker = MediaWorker(self.media, self.post)
         self._linger = math.inf
         """When it is over for good, once the dialog has ended."""
-        self._one_way, self.holding, self.reached = OneWay(), Holding(), Reached()
+        self._one_way, self.holding, self.reached = BothWays(), Holding(), Reached()
         self.at_rest = Reached()
         """Nothing is under way that must be over before the other side may be sent elsewhere."""
         self._listed_side = ListedSide()
@@ -164,7 +164,7 @@ class Leg:
     def _media_event(self, event: object) -> None:
         if isinstance(event, DtmfReceived):
             self._digit(event.digit)
-        elif isinstance(event, FarSideSilent | FarSideHeard):
+        elif isinstance(event, OneWayNews):
             self.post(event)
         elif (news := news_of(event)) is not None:
             self.post(News(news))
@@ -244,8 +244,6 @@ class Leg:
                 self._listed(entry, left=isinstance(item, Left))
             case News(news):
                 self._act(lambda now: self.dialog.media(news, now))
-            case FarSideSilent() | FarSideHeard():
-                self._judge_silence(item)
             case SocketLost():
                 self._act(self.dialog.socket_lost)
             case SocketBack():
@@ -257,6 +255,8 @@ class Leg:
                 self._act(self.dialog.socket_lost)
             case Asked():
                 self._intend(item)
+            case _:
+                self._judge_silence(item)
 
     def _intend(self, asked: Asked) -> None:
         intent, reply = asked.intent, asked.reply
@@ -302,13 +302,13 @@ class Leg:
         if self.ended is None:
             self._on_fact(self, steps.RemoteNamed(name=name, number=number))
 
-    def _judge_silence(self, news: FarSideSilent | FarSideHeard | None = None) -> None:
+    def _judge_silence(self, news: OneWayNews | None = None) -> None:
         if news is not None and self.ended is None:
             self._one_way.hear(news, trio.current_time())
         up = self.answered is not None and self.ended is None
         self.holding.tell(self.dialog.held or self.dialog.held_by_remote)
-        if (fact := self._one_way.judge(up and not self.holding.on_hold, trio.current_time())) is not None:
-            self._log.warning("the other side is not heard" if fact.seconds else "the other side is heard again")
+        for fact in self._one_way.judge(up and not self.holding.on_hold, trio.current_time()):
+            self._log.warning(fact.in_words())
             self._on_fact(self, fact)
 
     # --- out ---------------------------------------------------------------------------------------------------------

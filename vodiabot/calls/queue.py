@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from ..errors import ConnectionLost, MediaError, TransferFailed
-from ..ports import FarSideHeard, FarSideSilent
+from ..ports import OneWayNews
 from ..protocol.messages import CallEntry, Message
 from ..protocol.steps import (
     Intent,
@@ -112,7 +112,7 @@ class Reconciled:
 
 
 _OfThePbx = Frame | Entry | Left | SocketLost | SocketBack | SendFailed | Reconciled
-Item = _OfThePbx | News | FarSideSilent | FarSideHeard | Asked
+Item = _OfThePbx | News | OneWayNews | Asked
 
 
 # intents that the dialog settles later on; the others are over as soon as it has taken them

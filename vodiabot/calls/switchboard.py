@@ -27,7 +27,7 @@ from .leg import Leg
 from .limits import DialGuard
 from .matching import Matcher
 from .numbers import dialable, normalise
-from .one_way import FarSideChanged, events_of
+from .one_way import FarSideChanged, FarSideHearing
 from .park import Parking
 from .queue import Entry, Frame, Left, SocketBack, SocketLost
 from .remote import FarSideListed, Party, after_listed
@@ -313,8 +313,8 @@ class Switchboard:
                 self._tell(call, events.CallAnswered(at=at, call_id=call.id))
             case steps.LegChanged(what=what):
                 self._tell(call, events.CallChanged(at=at, call_id=call.id, what=what))
-            case FarSideChanged():
-                for event in events_of(fact, call.id, at):
+            case FarSideChanged() | FarSideHearing():
+                for event in fact.events(call.id, at):
                     self._tell(call, event)
             case steps.LegEnded() | steps.EndKnown():
                 self._ended(leg, call)

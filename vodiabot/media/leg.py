@@ -36,6 +36,7 @@ from .sound import Sound
 from .sources import as_source
 from .stream import Stream
 from .telephone_event import VOLUME, EventReceiver
+from .unheard import Unheard
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Leg:
         self._counted: tuple[MediaStats, Stream | None] = (MediaStats(), None)
         self._events = EventReceiver()
         self._streaming = asyncio.Event()
-        self._one_way = OneWay()
+        self._one_way, self._unheard = OneWay(), Unheard()
         self._options, self._tell_owner = options, tell
         self._origin = Origin(secrets.randbits(62))
         self._newest: Peer | None = None
@@ -177,10 +178,20 @@ class Leg:
             self.sound.listens_for_digits = not stream.has_events
         self._set_gate()
 
+    def consents(self, peer: Peer, answered: float | None) -> None:
+        """Who does not hear us either way is no news, nor who has never answered; who is not heard is told so."""
+        stream, now = self._counted[1], asyncio.get_running_loop().time()
+        if peer is not self._active or stream is None or not self.sound.may_send:
+            return
+        if answered is None:
+            self._unheard.answered()
+        elif stream.last_packet is not None and now - stream.last_packet < LISTENED_EVERY:
+            self._unheard.unanswered(answered, now)
+
     def _begin_stream(self, peer: Peer) -> None:
         assert peer.negotiated is not None
         self._end_stream()
-        stream = Stream(peer.dtls, peer.ssrc, peer.negotiated, self.sound, self._events, peer.stream)
+        stream = Stream(peer.dtls, peer.ssrc, peer.negotiated, self.sound, self._events, self._unheard, peer.stream)
         self.sound.mixer.rate = peer.negotiated.codec.rate
         self.sound.listens_for_digits = not stream.has_events
         self._counted = (self._counted[0], stream)
@@ -276,7 +287,7 @@ class Leg:
         return past if stream is None else _sum(past, stream.stats())
 
     async def _listen(self) -> None:
-        """Watch whether the other side is heard, where it should be."""
+        """Watch whether the other side is heard, where it should be, and whether it hears us."""
         while not self._closed:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), LISTENED_EVERY)
@@ -285,6 +296,8 @@ class Leg:
                 event = self._one_way.judge(stream.last_packet, asyncio.get_running_loop().time())
                 if event is not None:
                     self._tell(event)
+            if (news := self._unheard.take()) is not None:
+                self._tell(news)
 
     # --- the end ---
 

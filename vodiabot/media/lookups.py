@@ -7,6 +7,7 @@ away, after the last call was hung up.
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,9 +36,16 @@ class LookUps:
         elif key in self._waiting:
             self._waiting[key].append(answer)
         else:
-            self._waiting[key] = [answer]
-            threading.Thread(target=self._work, args=(key,), name="vodiabot-names", daemon=True).start()
+            self._begin(key, answer)
         return answer
+
+    def _begin(self, key: Key, answer: asyncio.Future[Any]) -> None:
+        try:
+            threading.Thread(target=self._work, args=(key,), name="vodiabot-names", daemon=True).start()
+        except RuntimeError as exc:  # a limit of processes; who asks later may have more luck
+            answer.set_exception(OSError(errno.EAGAIN, f"no thread for a look-up: {exc}"))
+        else:
+            self._waiting[key] = [answer]
 
     def _work(self, key: Key) -> None:
         value, error = None, None

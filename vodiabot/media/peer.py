@@ -79,6 +79,9 @@ class Owner(Protocol):
     def is_renegotiated(self, peer: Peer) -> None:
         """An offer and its answer are complete."""
 
+    def consents(self, peer: Peer, answered: float | None) -> None:
+        """Questions for consent have no answer since `answered`, on the loop's clock; None: they have again."""
+
 
 class Peer:
     """One RTCPeerConnection with one audio transceiver."""
@@ -105,7 +108,7 @@ class Peer:
         self._dtls.on("statechange", self._state_changed)
         self._ice.on("statechange", self._state_changed)
         _own_gathering(self._ice)
-        ask_patiently(self._ice._connection)
+        ask_patiently(self._ice._connection, self._consents)
 
     # --- offers and answers ---
 
@@ -243,6 +246,10 @@ class Peer:
             self._owner.is_up(self)
         elif self._dtls.state in ("failed", "closed") or self._ice.state == "failed":
             self._lose()
+
+    def _consents(self, answered: float | None) -> None:
+        if not self._over:
+            self._owner.consents(self, answered)
 
     def _lose(self) -> None:
         if self._over:

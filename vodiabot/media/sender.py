@@ -76,6 +76,11 @@ class Sender:
         """Of the next block, 32 bits."""
         return self._timestamp
 
+    @property
+    def sequence(self) -> int:
+        """Of the next packet."""
+        return self._sequence
+
     # --- digits ---------------------------------------------------------------------------------------------------
 
     def press(self, press: Press) -> None:

@@ -19,6 +19,7 @@ from .quality import FIXED_DELAY, mos
 from .receiver import Payloads, Receiver
 from .sender import Press, Sender
 from .telephone_event import EventReceiver
+from .unheard import Unheard
 from .wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -79,17 +80,25 @@ class Stream:
     """From the moment that DTLS is up until `close`. See `pacer.Paced`."""
 
     def __init__(
-        self, dtls: Any, ssrc: int, negotiated: Negotiated, owner: StreamOwner, events: EventReceiver, number: int
+        self,
+        dtls: Any,
+        ssrc: int,
+        negotiated: Negotiated,
+        owner: StreamOwner,
+        events: EventReceiver,
+        unheard: Unheard,
+        number: int,
     ) -> None:
         self.began = asyncio.get_running_loop().time()
         self._wall = time.time() - self.began
         """What the loop's clock is behind the wall's. Kept: a clock that is set meanwhile is no round trip."""
-        self._owner, self._events, self._number = owner, events, number
+        self._owner, self._events, self._unheard, self._number = owner, events, unheard, number
         self._negotiated = negotiated
         self._receiver = Receiver(negotiated.payloads)
         self._sender = Sender(negotiated.payload_type, negotiated.codec, ssrc)
         self._sender.events(negotiated.event_type, negotiated.event_clock)
         self._far = _Far()
+        unheard.begin()
         self._next_report = self.began + rtcp.FIRST_INTERVAL
         self._closed = False
         self._packet: bytes | None = None
@@ -100,6 +109,7 @@ class Stream:
     def renegotiated(self, negotiated: Negotiated) -> None:
         """A re-offer and its answer changed what is sent and understood; the streams go on."""
         self._negotiated = negotiated
+        self._unheard.pause()
         self._receiver.payloads = negotiated.payloads
         self._sender.use(negotiated.payload_type, negotiated.codec)
         self._sender.events(negotiated.event_type, negotiated.event_clock)
@@ -128,8 +138,11 @@ class Stream:
             samples = owner.pull(rate)
             self._packet = self._wire.protected(self._sender.packet(samples))
             owner.sent(None if self._sender.dialling else samples, rate, now)
+            if self._sender.dialling:
+                self._unheard.pause()  # keys need not be counted with the audio
         else:
             self._sender.skip()
+            self._unheard.pause()
 
     def send(self, now: float) -> None:
         if self._packet is not None:
@@ -180,6 +193,7 @@ class Stream:
         took = rtcp.round_trip(block, self._wall + arrival)  # not until now: sockets are read each 20 ms
         self._far.round_trip = self._far.round_trip if took is None else took
         self._sender.expect_loss(block.part_lost)
+        self._unheard.report(block, self._sender.packets, self._sender.sequence, arrival)
 
     def _report(self) -> bytes:
         now = asyncio.get_running_loop().time()
@@ -229,6 +243,7 @@ class Stream:
             far_lost=far.lost,
             far_jitter=far.jitter,
             silent_for=max(0.0, now - last),
+            unheard_for=self._unheard.seconds(now),
         )
         return msgspec.structs.replace(found, mos=_mos(found))
 

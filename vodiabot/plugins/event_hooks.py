@@ -43,6 +43,7 @@ HOOK_OF_EVENT: Mapping[type[events.Event], tuple[str, Callable[[Any], Arguments]
         events.CallAnswered: ("call_answered", _of_a_call),
         events.CallChanged: ("call_changed", _of_a_call),
         events.CallSilent: ("call_silent", _of_a_call),
+        events.CallUnheard: ("call_unheard", _of_a_call),
         events.CallEnded: ("call_ended", _of_a_call),
         events.DomainCallChanged: ("domain_call_changed", _of_somebody_elses_call),
         events.DomainCallEnded: ("domain_call_ended", _of_somebody_elses_call),

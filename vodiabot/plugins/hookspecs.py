@@ -102,6 +102,13 @@ async def call_silent(call: Call, event: events.CallSilent, bot: Bot, config: Co
 
 
 @hookspec
+async def call_unheard(call: Call, event: events.CallUnheard, bot: Bot, config: Config, log: Log) -> None:
+    """One-way audio, the other way: a leg of the bot is up and nobody is on hold, but for `event.seconds` nothing that
+    the bot has sent arrived, as the PBX's reports say (one that sends none leaves it unknown). Once, then only after it
+    arrived again (`call_changed` tells that), before `call_ended`."""
+
+
+@hookspec
 async def call_ended(call: Call, event: events.CallEnded, bot: Bot, config: Config, log: Log) -> None:
     """A leg of the bot is over. Exactly once a call, answered or not, and the last about it."""
 

@@ -8,6 +8,7 @@ would ever last long enough.
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
 from functools import partial
@@ -74,19 +75,27 @@ class Names(trio.abc.HostnameResolver):
         if not asked.wants_another(trio.current_time()):
             return  # others were quicker
         self._running += 1
-        ended = partial(self._ended, asked, asked.begin(trio.current_time()))
+        number = asked.begin(trio.current_time())
+        ended = partial(self._ended, asked, number)
         token = trio.lowlevel.current_trio_token()
 
         def deliver(result: Any) -> None:
             with suppress(trio.RunFinishedError):  # nobody wants to know any more
                 token.run_sync_soon(ended, result)
 
-        trio.lowlevel.start_thread_soon(lambda: socket.getaddrinfo(*key), deliver, "vodiabot-names")
+        try:
+            trio.lowlevel.start_thread_soon(lambda: socket.getaddrinfo(*key), deliver, "vodiabot-names")
+        except RuntimeError as exc:  # a limit of processes: as soon as there is one again, names are looked up
+            self._release()
+            asked.failed(number, OSError(errno.EAGAIN, f"no thread for a look-up: {exc}"))
 
-    def _ended(self, asked: _Asked, number: int, result: Any) -> None:
+    def _release(self) -> None:
         self._running -= 1
         self._freed.set()
         self._freed = trio.Event()
+
+    def _ended(self, asked: _Asked, number: int, result: Any) -> None:
+        self._release()
         try:
             asked.answered(number, result.unwrap(), trio.current_time())
         except Exception as exc:  # noqa: BLE001 - raised again by whoever waits

@@ -13,7 +13,15 @@ from .writing import VERSION
 
 log = structlog.get_logger(__name__)
 
-EVENTS = ("MediaUp", "MediaLost", "DtmfReceived", "FarSideSilent", "FarSideHeard")
+EVENTS = (
+    "MediaUp",
+    "MediaLost",
+    "DtmfReceived",
+    "FarSideSilent",
+    "FarSideHeard",
+    "FarSideDeaf",
+    "FarSideHears",
+)
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

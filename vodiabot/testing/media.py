@@ -16,8 +16,6 @@ from ..errors import CallEnded, MediaError, SdpError
 from ..media.sources import Feed
 from ..ports import (
     DtmfReceived,
-    FarSideHeard,
-    FarSideSilent,
     IceCandidate,
     LocalCandidate,
     MediaEvent,
@@ -30,6 +28,7 @@ from .audio import VirtualAudio
 from .conference import VirtualConference
 from .recording import Stops, record
 from .sounds import Sound, duration_of
+from .ways import Ways
 from .wire import End, Wire, ufrag_of
 
 
@@ -98,7 +97,7 @@ class VirtualMedia:
             raise AssertionError(f"{forgotten} conferences were left open")
 
 
-class VirtualLeg:
+class VirtualLeg(Ways):
     """One leg's audio. See `ports.MediaLeg` for the promises."""
 
     def __init__(
@@ -109,13 +108,12 @@ class VirtualLeg:
         pass_on: Callable[[VirtualLeg, Sound], None] = lambda leg, sound: None,
     ) -> None:
         """`pass_on` gets what the other side says, for the other legs of its conferences."""
+        super().__init__(on_event)
         self.label = label
         self._pass_on = pass_on
         self.closed = False
         self.sending = True
         self.muted = False
-        self.deaf = False
-        """Nothing that the other side says or presses comes here: one-way audio."""
         self.played: list[Any] = []
         self._wire = wire
         self._on_event = on_event
@@ -127,9 +125,6 @@ class VirtualLeg:
         """Of what goes on for as long as it is open."""
         self._digits: set[trio.MemorySendChannel[str]] = set()
         self._sent = 0
-        self._silent_since: float | None = None
-        self.doors: list[VirtualAudio] = []
-        """Every `audio` that was opened."""
         self.said: list[Sound] = []
         """What the other side has said, oldest first; `what` has the transcript (`sounds.Spoken`)."""
         self.on_record: list[Callable[[VirtualLeg, Path], None]] = []
@@ -346,29 +341,18 @@ class VirtualLeg:
         finally:
             door.close()
 
-    def deafen(self) -> None:
-        """For the test: no audio of the other side comes any more; see `fall_silent` for when that is noticed."""
-        self.deaf = True
-        for door in self.doors:
-            door.says.clear()
-
-    def fall_silent(self, seconds: float = 5.0) -> None:
-        """For the test: no audio has come for so long, as the real media would tell after that time."""
-        self.deafen()
-        self._silent_since = trio.current_time() - seconds
-        self._on_event(FarSideSilent(seconds))
-
-    def be_heard(self) -> None:
-        """For the test: audio comes again."""
-        self.deaf = False
-        self._silent_since = None
-        self._on_event(FarSideHeard())
-
     def stats(self) -> MediaStats:
-        silent_for = None
-        if self._up.is_set():
-            silent_for = 0.0 if self._silent_since is None else trio.current_time() - self._silent_since
-        return MediaStats(codec="PCMU", packets_sent=self._sent, silent_for=silent_for)
+        return MediaStats(
+            codec="PCMU",
+            packets_sent=self._sent,
+            silent_for=self._since(self._silent_since),
+            unheard_for=self._since(self._unheard_since),
+        )
+
+    def _since(self, moment: float | None) -> float | None:
+        if not self._up.is_set():
+            return None
+        return 0.0 if moment is None else trio.current_time() - moment
 
     async def aclose(self) -> None:
         self.closed = True

@@ -24,7 +24,16 @@ from ..config.model import ExtensionConfig
 from ..errors import ConnectionLost, FrameError
 from ..plugins import LoadedPlugin
 from ..plugins.model import Implementation
-from ..ports import DtmfReceived, FarSideHeard, FarSideSilent, MediaEvent, MediaLost, MediaUp
+from ..ports import (
+    DtmfReceived,
+    FarSideDeaf,
+    FarSideHeard,
+    FarSideHears,
+    FarSideSilent,
+    MediaEvent,
+    MediaLost,
+    MediaUp,
+)
 from ..protocol import codec
 from ..tape import Entry, Header
 from .media import VirtualLeg, VirtualMedia
@@ -44,12 +53,9 @@ PATIENCE = 2.0
 QUIET_HOOKS = ("frame_received", "account_changed", "domain_call_changed", "domain_call_ended")
 """Not shown unless asked: there are too many."""
 
-MEDIA_EVENTS: dict[str, Callable[[dict[str, Any]], MediaEvent]] = {
-    "MediaUp": lambda f: MediaUp(f["generation"]),
-    "MediaLost": lambda f: MediaLost(f["generation"], f["reason"]),
-    "DtmfReceived": lambda f: DtmfReceived(f["digit"]),
-    "FarSideSilent": lambda f: FarSideSilent(f["seconds"]),
-    "FarSideHeard": lambda f: FarSideHeard(),
+MEDIA_EVENTS: dict[str, type[MediaEvent]] = {
+    kind.__name__: kind
+    for kind in (MediaUp, MediaLost, DtmfReceived, FarSideSilent, FarSideHeard, FarSideDeaf, FarSideHears)
 }
 
 
@@ -352,7 +358,8 @@ class TapeMedia:
     def tell(self, label: str, fields: dict[str, Any]) -> None:
         """News of a leg's audio, as on the tape."""
         listener = self._listeners.get(label)
-        event = MEDIA_EVENTS[fields["event"]](fields)
+        kind = MEDIA_EVENTS[fields["event"]]
+        event = kind(**{field: fields[field] for field in kind.__struct_fields__})
         self._owner.tell("audio", f"{label} {event}")
         if listener is not None:
             listener(event)

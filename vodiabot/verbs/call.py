@@ -18,7 +18,7 @@ from ..calls import Call
 from ..calls.recording import RunningRecording
 from ..config import Config
 from ..errors import CallEnded, DialError, Rejected, UsageError, VodiabotError
-from ..events import CallSilent
+from ..events import CallSilent, CallUnheard
 from ..servers import without_servers
 from .audible import playable
 from .call_words import ended, rejected
@@ -57,6 +57,8 @@ class Outcome:
     """Part of the other side's packets that did not come, 0 to 1."""
     silent_for_s: float | None = None
     """At the end of the call, since the last packet of the other side."""
+    unheard_for_s: float | None = None
+    """At the end of the call, since anything of ours arrived, as the PBX reports; 0: it does; None: it does not say."""
     ended: str | None = None
     """Why an answered call ended: `hangup` by us, `remote_hangup`, and so on as in `events.CallEnded`."""
 
@@ -194,6 +196,8 @@ async def _listen_for_silence(bot: Bot, living: Call, silence: trio.Event) -> No
             if isinstance(event, CallSilent) and event.call_id == living.id:
                 say_error(f"{NOTHING_HEARD} for {event.seconds:.0f} s")
                 silence.set()
+            if isinstance(event, CallUnheard) and event.call_id == living.id:
+                say_error(f"the other side has not heard us for {event.seconds:.0f} s: nothing that we send arrives")
 
 
 async def _until_ended(living: Call, scope: trio.CancelScope) -> None:
@@ -210,6 +214,7 @@ def _count(living: Call, outcome: Outcome) -> None:
     sent_to_us = stats.packets_received + stats.packets_lost
     outcome.loss = round(stats.packets_lost / sent_to_us, 4) if sent_to_us else None
     outcome.silent_for_s = _rounded(stats.silent_for, 1)
+    outcome.unheard_for_s = _rounded(stats.unheard_for, 1)
     outcome.ended = living.reason or None
 
 
