@@ -73,7 +73,7 @@ def packets_of(
 ) -> Iterator[Outgoing | None]:
     """One item for each block of `block` timestamp units: packets of the event, its end three times, then None
     (silence) until the gap is over. `duration` and `gap` in seconds; a press is at least one block long. `volume` in
-    dBm0 below zero."""
+    dBm0 below zero. Where one more event would be shorter than a block, it is left out."""
     code = EVENTS.index(digit.upper())
     blocks = max(1, round(duration * clock / block))
     begun = told = 0  # events of which the press consists, and what the last one has told
