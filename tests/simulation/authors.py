@@ -15,7 +15,10 @@ from vodiabot.plugins import LoadedPlugin
 from vodiabot.plugins.hookspecs import HOOKS
 from vodiabot.plugins.model import Implementation
 
-NUMBERS = ("46", "47", "48", "600", "601", "603", "605", "606", "607", "609", "616", "700", "999")
+NUMBERS = ("46", "47", "48", "600", "601", "603", "605", "606", "607", "609", "616", "700", "999", "45", "49")
+"""Also the bot itself."""
+
+EXTENSIONS = (None, "45", "49")
 EXPECTED = (Exception,)
 """What the doings of a plugin may raise: it is its own affair, and the engine's to live with."""
 
@@ -157,7 +160,8 @@ async def dial_now_and_then(bot: Bot, rng: random.Random, until: float) -> None:
         await trio.sleep(rng.expovariate(1 / 150))
         try:
             with trio.move_on_after(rng.choice([0.5, 5.0, 200.0])):
-                async with bot.dial(rng.choice(NUMBERS), timeout=rng.choice([1.0, 20.0])) as call:
+                number, by = rng.choice(NUMBERS), rng.choice(EXTENSIONS)
+                async with bot.dial(number, by, timeout=rng.choice([1.0, 20.0])) as call:
                     await do_anything(bot, call, rng)
         except EXPECTED:
             continue

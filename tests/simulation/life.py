@@ -16,7 +16,7 @@ import trio
 from vodiabot import Bot
 from vodiabot.config import parse
 from vodiabot.session import Session
-from vodiabot.sim.config import SimConfig, default
+from vodiabot.sim.config import Extension, SimConfig, default
 from vodiabot.testing.media import VirtualMedia
 from vodiabot.testing.pbx import VirtualPbx
 from vodiabot.testing.wire import Wire
@@ -42,6 +42,10 @@ domain = "localhost"
 
 [[extension]]
 user = "45"
+password = "bot"
+
+[[extension]]
+user = "49"
 password = "bot"
 
 [bot]
@@ -149,8 +153,8 @@ class _Life:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.pbx.run)
             await nursery.start(self.bot.run)
-            await self.bot.wait_up(60)
             self.watch.tap_sessions()
+            await self.bot.wait_up(60)
             nursery.start_soon(self._look)
             await trio.sleep(1)
             self.watch.remember_tasks()
@@ -165,7 +169,7 @@ class _Life:
         while True:
             await trio.sleep(STEP)
             self.watch.step()
-            self.watch.agree(self.network.weather == FAIR and self.pbx.up)
+            self.watch.agree(fair=self.network.weather == FAIR and self.pbx.up)
 
     async def _live(self, seconds: float) -> None:
         until = trio.current_time() + seconds
@@ -176,7 +180,7 @@ class _Life:
 
     async def _end(self) -> None:
         """All faults are over, everybody goes home; a last reconnect, and all must be as the PBX says."""
-        self.network.weather, self.pbx.up = FAIR, True
+        self.network.weather, self.network.away, self.pbx.up = FAIR, "", True
         self.people.go_home()
         self.pbx.cut_all()
         await trio.sleep(SETTLE / 2)
@@ -201,8 +205,10 @@ class _Life:
 
 def _some_pbx(seed: int) -> SimConfig:
     rng = Chance(seed).of("pbx")
+    company = default()
     return replace(
-        default(),
+        company,
+        extensions=(*company.extensions, Extension("49", "bot", "Bot, too")),
         dialect=rng.choice(["classic", "modern"]),
         expires=rng.choice([20.0, 60.0, 300.0]),
         rename_calls=rng.random() < 0.3,

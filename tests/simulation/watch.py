@@ -16,6 +16,7 @@ from vodiabot.testing.wire import Wire
 
 from .authors import Witness
 from .network import Network
+from .people import BOT
 
 ONCE = ("sdp-packet", "sip-bye", "sip-busy", "sip-ack")
 """Frames that make sense once for a call-id."""
@@ -65,12 +66,14 @@ class Watch:
         """Calls of the bot's that were told as ended → reason."""
         self._living: set[str] = set()
         self._up: dict[str, bool] = {}
+        self._domain_calls: dict[str, events.DomainCallInfo] = {}
         self._seen_frames = 0
         self._once: Counter[tuple[str, str]] = Counter()
         self._on_wire: Counter[str] = Counter()
         self._tasks: Counter[str] = Counter()
         self._wrong = ""
         self._steady = 0
+        self._up_before: set[str] = set()
         self._differed: Counter[str] = Counter()
         self._deaf: Counter[str] = Counter()
         self._tap()
@@ -108,6 +111,8 @@ class Watch:
             up = isinstance(event, events.SessionUp)
             self._require(self._up.get(event.extension, False) is not up, lambda: f"session told twice: {event}")
             self._up[event.extension] = up
+        if isinstance(event, events.DomainCallChanged | events.DomainCallEnded):
+            self._note_domain_call(event)
         if not isinstance(event, events.CallEvent):
             return
         self._require(event.call_id not in self.ended, lambda: f"told of a call that is over: {event}")
@@ -116,6 +121,17 @@ class Watch:
             self._require(bool(event.reason), "a call ended without a reason")
             self.ended[event.call_id] = event.reason
             self._living.discard(event.call_id)
+
+    def _note_domain_call(self, event: events.DomainCallChanged | events.DomainCallEnded) -> None:
+        """Whichever extension leads, each is told as new, as changed where something is, and as over once."""
+        id_, before = event.call.id, self._domain_calls.pop(event.call.id, None)
+        if isinstance(event, events.DomainCallEnded):
+            self._require(before is not None, lambda: f"the end of a call that is not there: {event}")
+            return
+        is_new = event.changed == ("added",)
+        self._require(is_new is (before is None), lambda: f"a call of the domain told as new twice or never: {event}")
+        self._require(event.call != before, lambda: f"nothing has changed: {event}")
+        self._domain_calls[id_] = event.call
 
     # --- each step ---------------------------------------------------------------------------------------------------
 
@@ -208,7 +224,7 @@ class Watch:
     def differences(self, snapshot: dict[str, Any]) -> set[str]:
         """Where what the bot believes of the domain is not what the PBX says. Its own calls aside, and those of which
         the PBX names no extension, whose end nobody tells."""
-        own = {leg["call"] for leg in snapshot["legs"] if leg["user"] == "45"}
+        own = {leg["call"] for leg in snapshot["legs"] if leg["user"] in BOT}
         others = {call["id"] for call in snapshot["calls"] if {call["from"], call["to"]} & PHONES} - own
         listed = {call["id"]: call["state"] for call in snapshot["calls"] if call["id"] in others}
         unsure = own | ({call["id"] for call in snapshot["calls"]} - others)
@@ -220,27 +236,26 @@ class Watch:
                 found.add(f"registration of {user}: {account}")
         return found
 
-    def forgotten(self, snapshot: dict[str, Any]) -> set[str]:
+    def forgotten(self, snapshot: dict[str, Any], users: set[str]) -> set[str]:
         """Legs of the bot at the PBX that the bot knows nothing of: somebody sits there in a dead line."""
         known: set[str] = set().union(*(call._leg.dialog.aliases for call in self.bot.calls))
         legs = snapshot["legs"]
-        return {f"leg {leg['callid']} is left" for leg in legs if leg["user"] == "45" and leg["callid"] not in known}
+        return {f"leg {leg['callid']} is left" for leg in legs if leg["user"] in users and leg["callid"] not in known}
 
-    def agree(self, steady: bool) -> None:
-        """Some steps after each reconcile, bot and PBX agree. `steady`: nothing is in the way of frames now."""
-        line = self.bot.lines[0]
-        self._steady = self._steady + 1 if steady and line.up and not self._lost_on_this_connection() else 0
+    def agree(self, *, fair: bool) -> None:
+        """Some steps after each reconcile, bot and PBX agree: an extension that is up knows its calls, and one of those
+        that are up the domain, whatever became of the others. `fair`: nothing is in the way of frames now."""
+        up = {line.user for line in self.bot.lines if fair and line.up}
+        sure = up - self.network.spoiled_of  # what was lost to a connection is known again after the next one
+        self._steady = self._steady + 1 if up and up == sure == self._up_before else 0
+        self._up_before = up
         differences: set[str] = set()
-        if self._steady:
+        if sure:
             snapshot = self.pbx.pbx.snapshot()
-            differences = self.forgotten(snapshot) | (self.differences(snapshot) if self._steady > 3 else set())
+            differences = self.forgotten(snapshot, sure) | (self.differences(snapshot) if self._steady > 3 else set())
         self._differed = Counter({one: self._differed[one] + 1 for one in differences})
         lasting = sorted(one for one, looks in self._differed.items() if looks > LATE)
         self._require(not lasting, f"the bot does not believe what the PBX says: {lasting}")
-
-    def _lost_on_this_connection(self) -> bool:
-        """Whether frames were spoiled: what they told is known again after the next reconnect."""
-        return self.network.spoiled != self.network.spoiled_before
 
     def _require(self, holds: bool, otherwise: str | Callable[[], str]) -> None:
         """`otherwise`: a function where it takes time to say, as it is nearly never read."""
