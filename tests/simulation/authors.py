@@ -35,17 +35,24 @@ def plugin(name: str, **hooks: Any) -> LoadedPlugin:
 
 
 class Witness:
-    """A healthy plugin: keeps all that it is told."""
+    """A healthy plugin: keeps all that it is told. `plugin` may be made again, for a reload."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, rng: random.Random | None = None) -> None:
+        """`rng`: it takes some time over each event."""
+        self.name = name
         self.told: list[events.Event] = []
+        self.checked = self.heard = 0
+        """So many of these were looked at, and so many of what had to be heard were among them."""
+        self._rng = rng
 
     def plugin(self) -> LoadedPlugin:
         async def note(event: events.Event) -> None:
             self.told.append(event)
+            if self._rng is not None:
+                await trio.sleep(self._rng.choice([0.0, 0.0, 0.2]))
 
         kinds = [h for h in HOOKS if h not in ("answer_call", "bot_started", "bot_stopping", "frame_received")]
-        return plugin("witness", **dict.fromkeys(kinds, note))
+        return plugin(self.name, **dict.fromkeys(kinds, note))
 
 
 def misbehaving(rng: random.Random) -> list[LoadedPlugin]:

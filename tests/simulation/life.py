@@ -7,63 +7,27 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 
-from vodiabot import Bot
-from vodiabot.config import parse
-from vodiabot.session import Session
 from vodiabot.sim.config import Extension, SimConfig, default
-from vodiabot.testing.media import VirtualMedia
 from vodiabot.testing.pbx import VirtualPbx
 from vodiabot.testing.wire import Wire
 
-from .authors import Witness, dial_now_and_then, misbehaving, worker
 from .chance import Chance, determined, rarely_collecting
 from .clock import jumping_clock
 from .network import FAIR, Network
 from .people import People
+from .service import Service
+from .settings import BotToml
 from .watch import Violation, Watch
 
 HOUR = 3600.0
-STEP = 5.0
-"""Virtual seconds between two looks at everything; each event and frame is looked at when it comes."""
 SETTLE = 400.0
 """Seconds after which, with all faults over and all people gone, nothing may be left: the PBX notices dead media, the
 bot has come back from its longest wait, and handlers have had their `wrap_up`."""
-
-SETTINGS = """
-[pbx]
-url = "ws://pbx.example.com"
-domain = "localhost"
-
-[[extension]]
-user = "45"
-password = "bot"
-
-[[extension]]
-user = "49"
-password = "bot"
-
-[bot]
-state_dir = "{state}"
-drain_timeout = "5s"
-unrouted = "{unrouted}"
-
-[limits]
-dial_allow = ["*"]
-dials_per_minute = 20
-
-[plugins]
-enabled = ["worker"]
-
-[[route]]
-plugin = "worker"
-fallback = "{fallback}"
-"""
 
 
 @dataclass
@@ -130,75 +94,60 @@ class _Life:
     def __init__(self, seed: int, state: Path) -> None:
         chance = Chance(seed)
         rng = chance.of("settings")
-        self.dirty = rng.random() < 0.5
-        self.wire = Wire()
-        self.pbx = VirtualPbx(_some_pbx(seed), self.wire, seed=seed)
+        self.pbx = VirtualPbx(_some_pbx(seed), Wire(), seed=seed)
         self.network = Network(self.pbx, chance.of("network"))
-        self.people = People(self.pbx, self.wire, self.network, chance.of, dirty=self.dirty)
-        self.witness = Witness()
-        text = SETTINGS.format(
-            state=state.as_posix(), unrouted=rng.choice(["ignore", "busy"]), fallback=rng.choice(["", "46", "600"])
-        )
-        self.bot = Bot(
-            parse(text),
-            plugins=[worker(chance.of("worker")), self.witness.plugin(), *misbehaving(chance.of("misbehaving"))],
-            media=VirtualMedia(self.wire).opened,
-            make_session=partial(Session, connect=self.network.connect, rng=chance.of("backoff")),
-            wall=trio.current_time,
-        )
-        self.watch = Watch(self.bot, self.pbx, self.network, self.wire, self.witness)
-        self.dialler = chance.of("dialler")
+        self.people = People(self.pbx, self.network, chance.of, dirty=rng.random() < 0.5)
+        toml = BotToml(state, unrouted=rng.choice(["ignore", "busy"]), fallback=rng.choice(["", "46", "600"]))
+        self.watches: list[Watch] = []
+        self._chance = chance.of
+        self._be_served(toml)
+
+    def _be_served(self, toml: BotToml) -> None:
+        """By another life of the bot."""
+        self.service = Service(toml, self.pbx, self.network, self._chance, self.watches)
+        self.watches.append(self.service.watch)
 
     async def run(self, seconds: float) -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.pbx.run)
-            await nursery.start(self.bot.run)
-            self.watch.tap_sessions()
-            await self.bot.wait_up(60)
-            nursery.start_soon(self._look)
+            await nursery.start(self.service.run)
+            await self.service.bot.wait_up(60)
             await trio.sleep(1)
-            self.watch.remember_tasks()
+            self.service.watch.remember_tasks()
             await self._live(seconds)
             await self._end()
-            self.bot.drain()
-            await trio.sleep(60)
-            self.watch.check_witness()
+            await self.service.leave()
             nursery.cancel_scope.cancel()
 
-    async def _look(self) -> None:
-        while True:
-            await trio.sleep(STEP)
-            self.watch.step()
-            self.watch.agree(fair=self.network.weather == FAIR and self.pbx.up)
-
     async def _live(self, seconds: float) -> None:
-        until = trio.current_time() + seconds
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.people.live)
-                nursery.start_soon(dial_now_and_then, self.bot, self.dialler, until)
+                nursery.start_soon(self.service.work, seconds)
 
     async def _end(self) -> None:
         """All faults are over, everybody goes home; a last reconnect, and all must be as the PBX says."""
+        watch = self.service.watch
         self.network.weather, self.network.away, self.pbx.up = FAIR, "", True
         self.people.go_home()
         self.pbx.cut_all()
         await trio.sleep(SETTLE / 2)
         self.people.end_all_calls()
         await trio.sleep(SETTLE / 2)
-        self.watch.step()
-        self.watch.check_quiet()
-        self.watch.check_witness()
-        if differences := self.watch.differences(self.pbx.pbx.snapshot()):
+        watch.step()
+        watch.check_quiet()
+        watch.check_witnesses()
+        if differences := watch.differences(self.pbx.pbx.snapshot()):
             raise Violation(f"in the end the bot does not believe what the PBX says: {sorted(differences)}")
 
     def tell(self, outcome: Outcome) -> None:
-        watch = self.watch
-        outcome.calls, outcome.events, outcome.frames = len(watch.ended), len(watch.published), len(self.pbx.sent)
+        published = [event for watch in self.watches for event in watch.published]
+        ended = [reason for watch in self.watches for reason in watch.ended.values()]
+        outcome.calls, outcome.events, outcome.frames = len(ended), len(published), len(self.pbx.sent)
         outcome.faults, outcome.spoiled = self.people.faults, self.network.spoiled
-        outcome.reasons = Counter(watch.ended.values())
+        outcome.reasons = Counter(ended)
         trace = hashlib.sha256()
-        for item in (*watch.published, *self.pbx.sent, *self.pbx.received):
+        for item in (*published, *self.pbx.sent, *self.pbx.received):
             trace.update(repr(item).encode())
         outcome.print = trace.hexdigest()[:16]
 

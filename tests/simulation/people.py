@@ -10,7 +10,6 @@ import trio
 
 from vodiabot.sim.core.phones import Phone
 from vodiabot.testing.pbx import VirtualPbx
-from vodiabot.testing.wire import Wire
 
 from .network import Network, some_weather
 
@@ -26,11 +25,9 @@ BOT = ("45", "49")
 class People:
     """All who act on the PBX besides the bot, until they are told to stop."""
 
-    def __init__(
-        self, pbx: VirtualPbx, wire: Wire, network: Network, rng: Callable[[str], random.Random], *, dirty: bool
-    ) -> None:
+    def __init__(self, pbx: VirtualPbx, network: Network, rng: Callable[[str], random.Random], *, dirty: bool) -> None:
         self.pbx = pbx
-        self.wire = wire
+        self.wire = pbx.wire
         self.network = network
         self.phones = [self._phone(user, rng(f"phone {user}")) for user in ("46", "47", "48")]
         self.faults = 0
