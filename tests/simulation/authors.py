@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from vodiabot import Bot, Call, events, sources
+from vodiabot import Bot, Call, Phone, events, sources
 from vodiabot.plugins import LoadedPlugin
 from vodiabot.plugins.hookspecs import HOOKS
 from vodiabot.plugins.model import Implementation
@@ -98,6 +98,14 @@ async def _conference(bot: Bot, call: Call, rng: random.Random) -> None:
             await call.sleep(rng.uniform(1, 30))
 
 
+async def _park(bot: Bot, call: Call, rng: random.Random) -> None:
+    """And perhaps pick up again, this one or another."""
+    orbit = await call.park(rng.choice([None, None, "701", "709"]))
+    if rng.random() < 0.5:
+        async with bot.pick_up(rng.choice([None, orbit]), rng.choice(EXTENSIONS), timeout=10) as back:
+            await back.sleep(rng.uniform(0, 20))
+
+
 async def _slip(bot: Bot, call: Call, rng: random.Random) -> None:
     if rng.random() < 0.3:
         raise LookupError("a slip of the author's")
@@ -125,6 +133,7 @@ DOINGS: dict[str, Doing] = {
     "hold": _hold,
     "consult": _consult,
     "bridge": _bridge,
+    "park": _park,
     "conference": _conference,
     "slip": _slip,
     "listen": _listen,
@@ -159,6 +168,28 @@ def worker(rng: random.Random) -> LoadedPlugin:
         await do_anything(bot, call, rng)
 
     return plugin("worker", answer_call=answer_call)
+
+
+async def use_the_desk_phone(bot: Bot, rng: random.Random) -> None:
+    """Of the second extension, by remote control; somebody or nobody picks it up."""
+    while True:
+        await trio.sleep(rng.expovariate(1 / 400))
+        phone = bot.phone_of("49")
+        try:
+            with trio.move_on_after(rng.choice([1.0, 60.0])):
+                await phone.make_call(rng.choice(NUMBERS))
+                await _do_by_hand(phone, rng)
+        except EXPECTED:
+            continue
+
+
+async def _do_by_hand(phone: Phone, rng: random.Random) -> None:
+    """With whichever of its calls."""
+    for _ in range(rng.randint(1, 4)):
+        await trio.sleep(rng.uniform(0, 10))
+        if calls := phone.calls:
+            act = rng.choice([phone.accept, phone.hold, phone.resume, phone.clear])
+            await act(rng.choice(calls).id)
 
 
 async def dial_now_and_then(bot: Bot, rng: random.Random, until: float) -> None:

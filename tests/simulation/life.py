@@ -29,6 +29,12 @@ SETTLE = 400.0
 """Seconds after which, with all faults over and all people gone, nothing may be left: the PBX notices dead media, the
 bot has come back from its longest wait, and handlers have had their `wrap_up`."""
 
+OFTEN_KILLED = 1500.0
+"""Seconds that a bot lives on average until it is killed."""
+
+DEAD_AIR = 90.0
+"""Seconds for which the PBX bears the silence of a bot that was killed."""
+
 
 @dataclass
 class Outcome:
@@ -97,18 +103,22 @@ class _Life:
         self.pbx = VirtualPbx(_some_pbx(seed), Wire(), seed=seed)
         self.network = Network(self.pbx, chance.of("network"))
         self.people = People(self.pbx, self.network, chance.of, dirty=rng.random() < 0.5)
-        toml = BotToml(state, unrouted=rng.choice(["ignore", "busy"]), fallback=rng.choice(["", "46", "600"]))
+        unrouted, fallback = rng.choice(["ignore", "busy"]), rng.choice(["", "46", "600"])
+        toml = BotToml(state, unrouted, fallback, second=rng.random() < 0.35)
+        self.is_killed = rng.random() < 0.5
         self.watches: list[Watch] = []
         self._chance = chance.of
         self._be_served(toml)
 
     def _be_served(self, toml: BotToml) -> None:
         """By another life of the bot."""
-        self.service = Service(toml, self.pbx, self.network, self._chance, self.watches)
+        before = tuple(self.watches) if self.is_killed else None
+        self.service = Service(toml, self.pbx, self.network, self._chance, before)
         self.watches.append(self.service.watch)
 
     async def run(self, seconds: float) -> None:
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._nursery:
+            nursery = self._nursery
             await nursery.start(self.pbx.run)
             await nursery.start(self.service.run)
             await self.service.bot.wait_up(60)
@@ -123,7 +133,34 @@ class _Life:
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.people.live)
-                nursery.start_soon(self.service.work, seconds)
+                nursery.start_soon(self._serve, seconds)
+
+    async def _serve(self, seconds: float) -> None:
+        """The bot works until it is killed; then the next one, if it is of those that are killed."""
+        if not self.is_killed:
+            await self.service.work(seconds)
+            return
+        until, rng = trio.current_time() + seconds, self._chance("reaper")
+        while True:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.service.work, until - trio.current_time())
+                await trio.sleep(rng.expovariate(1 / OFTEN_KILLED))
+                await self.service.is_talking(60)
+                nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await self._begin_again(rng.choice([1.0, 5.0, DEAD_AIR + 10]))
+
+    async def _begin_again(self, pause: float) -> None:
+        await self.service.kill()
+        self.people.faults += 1
+        self._nursery.start_soon(self._notice_silence)
+        await trio.sleep(pause)
+        self._be_served(self.service.toml)
+        await self._nursery.start(self.service.run)
+
+    async def _notice_silence(self) -> None:
+        await trio.sleep(DEAD_AIR)
+        self.network.notice_silence()
 
     async def _end(self) -> None:
         """All faults are over, everybody goes home; a last reconnect, and all must be as the PBX says."""

@@ -12,10 +12,13 @@ from vodiabot.calls import Farewells
 from vodiabot.calls.leg import Leg
 from vodiabot.domain.calls import Calls
 from vodiabot.errors import ConnectionLost
+from vodiabot.hearing import Hearing
 from vodiabot.plugins.mailbox import Mailbox
+from vodiabot.plugins.runner import Runner
 from vodiabot.protocol import steps
 from vodiabot.protocol.dialog import midcall
 from vodiabot.session import Session
+from vodiabot.state_file import StateFile
 
 Patch = Callable[[Any], None]
 """Takes pytest's monkeypatch, or whatever has its `setattr`."""
@@ -89,6 +92,32 @@ def lost_audio_is_nobodys_matter(patch: Any) -> None:
     patch.setattr(midcall, "media_lost", lambda leg, reason: None)
 
 
+def what_a_killed_bot_has_left_is_nobodys(patch: Any) -> None:
+    """The calls that were up when the bot was killed are not hung up by the next one."""
+    patch.setattr(StateFile, "load", lambda self: {})
+
+
+def the_lost_leader_leads_on(patch: Any) -> None:
+    """The domain is heard of the extension that has led it, also while that has no session and the other has one."""
+
+    def lost(self: Hearing, line: Any) -> None:
+        if self._leader is line:
+            self._domain.reconnected(self._now())
+
+    patch.setattr(Hearing, "lost", lost)
+
+
+def a_reload_loses_what_waits(patch: Any) -> None:
+    """What waits for a plugin that is replaced is forgotten."""
+
+    async def retire(self: Runner) -> None:
+        self._mailbox.clear()
+        await original(self)
+
+    original = Runner.retire
+    patch.setattr(Runner, "retire", retire)
+
+
 MUTANTS: dict[str, tuple[Patch, str, int]] = {
     patch.__name__: (patch, finding, first)
     for patch, finding, first in (
@@ -99,6 +128,9 @@ MUTANTS: dict[str, tuple[Patch, str, int]] = {
         (the_end_is_told_twice, "is over", 0),
         (a_bye_without_a_socket_is_forgotten, "is left", 10),
         (lost_audio_is_nobodys_matter, "nobody is heard", 7),
+        (what_a_killed_bot_has_left_is_nobodys, "is left", 0),
+        (the_lost_leader_leads_on, "does not believe", 0),
+        (a_reload_loses_what_waits, "the plugin pupil", 0),
     )
 }
 """Name → the bug, a word of what the simulation says of it, and the seed to begin with: it has found it soon."""

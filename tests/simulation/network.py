@@ -15,6 +15,7 @@ import trio
 from vodiabot.config.model import ExtensionConfig, PbxConfig
 from vodiabot.errors import ConnectionLost
 from vodiabot.testing.pbx import MemorySocket, VirtualPbx
+from vodiabot.testing.wire import End
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ class Network:
         """Frames that were duplicated, swapped, garbled or lost."""
         self.spoiled_of: set[str] = set()
         """Extensions of which some were, on the connection that they have now."""
+        self.clock = 0.0
+        """Seconds by which the clock of the bot's machine differs from the true time."""
+        self.dead = False
+        """True: the bot is being killed."""
+        self.orphans: list[End] = []
+        """Ends of the PBX whose other end was the bot's that was killed."""
         self.away = ""
         """An extension that finds no way to the PBX, as if its session alone were refused."""
         self.cut: Counter[tuple[str, str]] = Counter()
@@ -66,9 +73,25 @@ class Network:
         self._pbx = pbx
         self._rng = rng
 
+    def fall_silent(self) -> None:
+        """The bot's ends of all audio are gone, and nobody says so."""
+        for end in self._pbx._ends.values():
+            bots = self._pbx.wire.peer(end)
+            if bots is not None and bots.up:
+                bots.up = False
+                self.orphans.append(end)
+
+    def notice_silence(self) -> None:
+        """The PBX finds that nobody is at the other end."""
+        orphans, self.orphans = self.orphans, []
+        for end in orphans:
+            if end.up and not end.closed:
+                end.up = False
+                end.on_lost("consent expired")
+
     @asynccontextmanager
     async def connect(self, pbx: PbxConfig, extension: ExtensionConfig, *args: Any) -> AsyncIterator[RoughSocket]:
-        if extension.user == self.away:
+        if extension.user == self.away or self.dead:
             raise ConnectionLost("there is no way to the PBX")
         async with self._pbx.connect(pbx, extension, *args) as socket:
             self.spoiled_of.discard(extension.user)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import trio
@@ -21,6 +21,13 @@ CALLERS = ("600", "601", "603", "606", "607", "610", "611", "612", "613", "615",
 BOT = ("45", "49")
 """The extensions of the bot."""
 
+DESK = "49"
+"""The one that has a desk phone beside the bot."""
+
+
+ANSWERS = (None, 0.0, 2.0, 5.0, 15.0)
+"""Seconds after which a phone picks up by itself."""
+
 
 class People:
     """All who act on the PBX besides the bot, until they are told to stop."""
@@ -30,17 +37,19 @@ class People:
         self.wire = pbx.wire
         self.network = network
         self.phones = [self._phone(user, rng(f"phone {user}")) for user in ("46", "47", "48")]
+        self.desk = self._phone(DESK, rng("desk phone"), [None, 5.0, 15.0])
+        """It rings beside the bot, which has it under remote control."""
         self.faults = 0
         self._rng = rng
         self._dirty = dirty
 
-    def _phone(self, user: str, rng: random.Random) -> Phone:
-        return self.pbx.pbx.phone(user, answers_after=rng.choice([None, 0.0, 2.0, 5.0, 15.0]))
+    def _phone(self, user: str, rng: random.Random, answers: Sequence[float | None] = ANSWERS) -> Phone:
+        return self.pbx.pbx.phone(user, answers_after=rng.choice(answers))
 
     async def live(self) -> None:
         """Until cancelled."""
         async with trio.open_nursery() as nursery:
-            for phone in self.phones:
+            for phone in (*self.phones, self.desk):
                 nursery.start_soon(self._use, phone, self._rng(f"user of {phone.user}"))
             nursery.start_soon(self._call_in, self._rng("callers"))
             nursery.start_soon(self._operate, self._rng("operator"))
@@ -48,7 +57,7 @@ class People:
 
     def go_home(self) -> None:
         """Everybody hangs up and is gone; what calls are left the PBX ends."""
-        for phone in self.phones:
+        for phone in (*self.phones, self.desk):
             self.pbx.lever(phone.unplug)
 
     def end_all_calls(self) -> None:
@@ -124,7 +133,7 @@ class People:
             await trio.sleep(rng.expovariate(1 / 300))
             self.faults += 1
             often = [self._cut, self._cut, self._bad_weather, self._bad_weather, self._one_away]
-            await rng.choice([*often, self._out_of_order, self._forget, self._no_way])(rng)
+            await rng.choice([*often, self._out_of_order, self._forget, self._no_way, self._set_clock])(rng)
 
     async def _cut(self, rng: random.Random) -> None:
         if rng.random() < 0.5:
@@ -159,6 +168,15 @@ class People:
     async def _forget(self, rng: random.Random) -> None:
         user = rng.choice(BOT)
         self.pbx.lever(lambda now: self.pbx.pbx.lose_registration(now, user))
+        await trio.lowlevel.checkpoint()
+
+    async def _set_clock(self, rng: random.Random) -> None:
+        """That of the PBX or of the bot's machine: by a little, or by an hour, as some do in spring."""
+        seconds = rng.choice([-3600.0, -30.0, -2.0, 2.0, 30.0, 3600.0])
+        if rng.random() < 0.5:
+            self.pbx.pbx._world.epoch += seconds
+        else:
+            self.network.clock += seconds
         await trio.lowlevel.checkpoint()
 
     async def _no_way(self, rng: random.Random) -> None:

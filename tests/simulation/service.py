@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from vodiabot.session import Session
 from vodiabot.testing.media import VirtualMedia
 from vodiabot.testing.pbx import VirtualPbx
 
-from .authors import Witness, dial_now_and_then, misbehaving, worker
+from .authors import Witness, dial_now_and_then, misbehaving, use_the_desk_phone, worker
 from .network import FAIR, Network
 from .settings import BotToml, spoiled
 from .watch import Watch
@@ -32,23 +32,27 @@ STEP = 5.0
 class Service:
     """`run` it, and let it `work`; `leave` or `kill` ends it."""
 
-    def __init__(self, toml: BotToml, pbx: VirtualPbx, network: Network, chance: Dice, before: list[Watch]) -> None:
-        """`before`: what was seen in earlier lives."""
+    def __init__(
+        self, toml: BotToml, pbx: VirtualPbx, network: Network, chance: Dice, before: Sequence[Watch] | None
+    ) -> None:
+        """`before`: what was seen in earlier lives; None if it is never killed."""
         self.toml = toml
         self._pbx, self._network = pbx, network
-        self._chance = lambda actor: chance(f"{actor} {len(before)}" if before else actor)
+        may_die, before = before is not None, before or ()
+        life = len(before)
+        self._chance = lambda actor: chance(f"{actor} of life {life}")
         self._rng = self._chance("administrator")
         self.witness, self.pupil = Witness("witness"), Witness("pupil", self._chance("pupil"))
         self._plugins = self._first_plugins()
-        self._fresh = parse(str(toml))
+        config = parse(str(toml))
         self.bot = Bot(
-            self._fresh,
-            plugins=list(self._plugins.values()),
+            config,
+            plugins=[self._plugins[name] for name in config.plugins.enabled],
             media=VirtualMedia(pbx.wire).opened,
             make_session=partial(Session, connect=network.connect, rng=self._chance("backoff")),
-            wall=trio.current_time,
+            wall=lambda: trio.current_time() + network.clock,
         )
-        self.bot.keeps_calls = True
+        self.bot.keeps_calls = may_die
         self.watch = Watch(self.bot, pbx, network, (self.witness, self.pupil), before)
         self._reloader = Reloader(self.bot, self._load, in_thread=_at_once)
         self._text = str(toml)
@@ -86,6 +90,8 @@ class Service:
         with self._background:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(dial_now_and_then, self.bot, self._chance("dialler"), trio.current_time() + seconds)
+                if self.toml.second:
+                    nursery.start_soon(use_the_desk_phone, self.bot, self._chance("desk"))
                 nursery.start_soon(self._administrate)
 
     def rest(self) -> None:
@@ -98,6 +104,28 @@ class Service:
         await trio.sleep(60)
         self.watch.check_witnesses()
         self._over.set()
+
+    async def is_talking(self, timeout: float) -> None:
+        """Returns when it has a call that is up, or after so many seconds."""
+        with trio.move_on_after(timeout):
+            while not any(call.state == "up" for call in self.bot.calls):  # noqa: ASYNC110 - as time is virtual
+                await trio.sleep(1)
+
+    async def kill(self) -> None:
+        """All its wires are cut at once, and nothing that it still does counts, as if it had done no more: what is in
+        `state_dir` stays as it was. The PBX does not hear of it but by silence."""
+        kept = {path: path.read_bytes() for path in self.toml.state.iterdir()}
+        self._network.dead = True
+        self._pbx.cut_all()
+        self._network.fall_silent()
+        self._background.cancel()
+        self._life.cancel()
+        await self._over.wait()
+        self._network.dead = False
+        for path in self.toml.state.iterdir():
+            path.unlink()
+        for path, content in kept.items():
+            path.write_bytes(content)
 
     # --- its administrator -------------------------------------------------------------------------------------------
 
@@ -121,7 +149,9 @@ class Service:
         before, self.toml, self._text = self.toml, toml, str(toml)
         outcome = await self._reloader.reload()
         self.watch.require(outcome.ok, lambda: f"a good bot.toml was refused: {outcome.problems}")
-        self.watch.require(_touched(outcome) == _to_be_touched(before, toml), lambda: f"{before} -> {toml}: {outcome}")
+        self.watch.require(
+            _touched(outcome) == _to_be_touched(before, toml), lambda: f"{before!r} -> {toml!r}: {outcome}"
+        )
         if trio.current_time() == began:
             self.watch.require(self.bot.calls == calls, "a reload has ended calls")
 

@@ -14,11 +14,7 @@ domain = "localhost"
 [[extension]]
 user = "45"
 password = "bot"
-
-[[extension]]
-user = "49"
-password = "bot"
-
+{second}
 [bot]
 state_dir = "{state}"
 drain_timeout = "5s"
@@ -43,6 +39,12 @@ plugin = "worker"
 fallback = "{fallback}"
 """
 
+SECOND = """
+[[extension]]
+user = "49"
+password = "bot"
+"""
+
 
 @dataclass(frozen=True)
 class BotToml:
@@ -51,6 +53,8 @@ class BotToml:
     state: Path
     unrouted: str
     fallback: str
+    second: bool
+    """Whether the bot has two extensions: they cost a third more."""
     dials: int = 20
     wrap_up: int = 30
     worker: int = 0
@@ -61,7 +65,8 @@ class BotToml:
 
     def __str__(self) -> str:
         more = ', "slow", "broken"' if self.broken else ""
-        return TEXT.format(**{**vars(self), "state": self.state.as_posix()}, more=more)
+        second = SECOND if self.second else ""
+        return TEXT.format(**{**vars(self), "state": self.state.as_posix(), "second": second}, more=more)
 
     def changed(self, rng: random.Random) -> BotToml:
         """One thing is not as it was."""

@@ -15,7 +15,7 @@ from vodiabot.testing.pbx import VirtualPbx
 
 from .authors import Witness
 from .network import Network
-from .people import BOT
+from .people import BOT, DESK
 
 ONCE = ("sdp-packet", "sip-bye", "sip-busy", "sip-ack")
 """Frames that make sense once for a call-id."""
@@ -75,7 +75,7 @@ class Watch:
         self._seen_frames = len(pbx.received)
         self._once: Counter[tuple[str, str]] = Counter()
         self._on_wire: Counter[str] = Counter()
-        self._tasks: Counter[str] = Counter()
+        self._tasks: Counter[str] = before[-1]._tasks if before else Counter()
         self._wrong = ""
         self._steady = 0
         self._up_before: set[str] = set()
@@ -235,12 +235,15 @@ class Watch:
     def differences(self, snapshot: dict[str, Any]) -> set[str]:
         """Where what the bot believes of the domain is not what the PBX says. Its own calls aside, and those of which
         the PBX names no extension, whose end nobody tells."""
-        own = {leg["call"] for leg in snapshot["legs"] if leg["user"] in BOT}
+        own = {leg["call"] for leg in self._own_legs(snapshot)}
         others = {call["id"] for call in snapshot["calls"] if {call["from"], call["to"]} & PHONES} - own
         listed = {call["id"]: call["state"] for call in snapshot["calls"] if call["id"] in others}
         unsure = own | ({call["id"] for call in snapshot["calls"]} - others)
         held = {id_: call.state for id_, call in self.bot.domain.calls.items() if id_ not in unsure}
         found = {f"{one}: not so" for one in listed.items() ^ held.items()}
+        parked = {id_ for id_ in listed if self.pbx.pbx._world.calls[id_].orbit}
+        waiting = {one.call_id for one in self.bot.parked if one.call_id not in unsure}
+        found |= {f"{id_} is parked: not so" for id_ in parked ^ waiting}
         for user in sorted(PHONES):
             account = self.bot.domain.accounts.get(user)
             if account is None or account.registered is not (user in snapshot["registered"]):
@@ -250,8 +253,13 @@ class Watch:
     def forgotten(self, snapshot: dict[str, Any], users: set[str]) -> set[str]:
         """Legs of the bot at the PBX that the bot knows nothing of: somebody sits there in a dead line."""
         known: set[str] = set().union(*(call._leg.dialog.aliases for call in self.bot.calls))
-        legs = snapshot["legs"]
-        return {f"leg {leg['callid']} is left" for leg in legs if leg["user"] in users and leg["callid"] not in known}
+        own = [leg for leg in self._own_legs(snapshot) if leg["user"] in users and not _is_for_the_desk(leg)]
+        return {f"leg {leg['callid']} is left" for leg in own if leg["callid"] not in known}
+
+    def _own_legs(self, snapshot: dict[str, Any]) -> list[dict[str, Any]]:
+        """Those of the bot, without those of the desk phone."""
+        legs = self.pbx.pbx._world.legs
+        return [leg for leg in snapshot["legs"] if leg["user"] in BOT and not legs[leg["id"]].virtual]
 
     def agree(self, *, fair: bool) -> None:
         """Some steps after each reconcile, bot and PBX agree: an extension that is up knows its calls, and one of those
@@ -273,6 +281,11 @@ class Watch:
         if not holds:
             why = otherwise if isinstance(otherwise, str) else otherwise()
             raise Violation(f"at {trio.current_time():.2f} s: {why}")
+
+
+def _is_for_the_desk(leg: dict[str, Any]) -> bool:
+    """What its remote control has dialled the bot lets ring, and after a while it is none of its calls."""
+    return leg["user"] == DESK and leg["side"] == "callee" and leg["state"] in ("offered", "ringing")
 
 
 STATE = (events.AccountChanged, events.DomainCallChanged, events.FrameReceived)
