@@ -70,6 +70,29 @@ async def test_the_old_one_is_torn_down_before_the_new_one_is_set_up(autojump_cl
     assert told == ["old up", "old stopping", "old down", "new up", "new started", "new heard 1", "new down"]
 
 
+class Slow:
+    """Hears all, takes its time, and has no `bot_stopping`."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    @hookimpl
+    async def call_ended(self, event: events.CallEnded) -> None:
+        await trio.sleep(1)
+        self.told.append(event.call_id)
+
+
+async def test_what_waits_for_the_old_one_is_heard_also_where_it_has_no_bot_stopping(autojump_clock: Any) -> None:
+    old, new = Slow(), Slow()
+    async with running(as_plugin(old, name="p")) as host:
+        await publish(host, *"abc")
+        await host.replace([as_plugin(new, name="p")])
+        assert old.told == ["a", "b", "c"]
+        await publish(host, *"def")
+        await host.call_and_wait("bot_stopping")
+        assert new.told == ["d", "e", "f"], "as when the bot leaves: the last calls have just ended"
+
+
 async def test_who_has_not_changed_is_not_touched(autojump_clock: Any) -> None:
     told, (same, other) = generations("same", "other")
     other = as_plugin(other.namespace, name="other")

@@ -10,12 +10,15 @@ from typing import Any
 
 import trio
 
-from vodiabot import Bot, Call, events, sources
+from vodiabot import Bot, Call, Phone, events, sources
 from vodiabot.plugins import LoadedPlugin
 from vodiabot.plugins.hookspecs import HOOKS
 from vodiabot.plugins.model import Implementation
 
-NUMBERS = ("46", "47", "48", "600", "601", "603", "605", "606", "607", "609", "616", "700", "999")
+NUMBERS = ("46", "47", "48", "600", "601", "603", "605", "606", "607", "609", "616", "700", "999", "45", "49")
+"""Also the bot itself."""
+
+EXTENSIONS = (None, "45", "49")
 EXPECTED = (Exception,)
 """What the doings of a plugin may raise: it is its own affair, and the engine's to live with."""
 
@@ -32,17 +35,24 @@ def plugin(name: str, **hooks: Any) -> LoadedPlugin:
 
 
 class Witness:
-    """A healthy plugin: keeps all that it is told."""
+    """A healthy plugin: keeps all that it is told. `plugin` may be made again, for a reload."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, rng: random.Random | None = None) -> None:
+        """`rng`: it takes some time over each event."""
+        self.name = name
         self.told: list[events.Event] = []
+        self.checked = self.heard = 0
+        """So many of these were looked at, and so many of what had to be heard were among them."""
+        self._rng = rng
 
     def plugin(self) -> LoadedPlugin:
         async def note(event: events.Event) -> None:
             self.told.append(event)
+            if self._rng is not None:
+                await trio.sleep(self._rng.choice([0.0, 0.0, 0.2]))
 
         kinds = [h for h in HOOKS if h not in ("answer_call", "bot_started", "bot_stopping", "frame_received")]
-        return plugin("witness", **dict.fromkeys(kinds, note))
+        return plugin(self.name, **dict.fromkeys(kinds, note))
 
 
 def misbehaving(rng: random.Random) -> list[LoadedPlugin]:
@@ -88,6 +98,14 @@ async def _conference(bot: Bot, call: Call, rng: random.Random) -> None:
             await call.sleep(rng.uniform(1, 30))
 
 
+async def _park(bot: Bot, call: Call, rng: random.Random) -> None:
+    """And perhaps pick up again, this one or another."""
+    orbit = await call.park(rng.choice([None, None, "701", "709"]))
+    if rng.random() < 0.5:
+        async with bot.pick_up(rng.choice([None, orbit]), rng.choice(EXTENSIONS), timeout=10) as back:
+            await back.sleep(rng.uniform(0, 20))
+
+
 async def _slip(bot: Bot, call: Call, rng: random.Random) -> None:
     if rng.random() < 0.3:
         raise LookupError("a slip of the author's")
@@ -115,6 +133,7 @@ DOINGS: dict[str, Doing] = {
     "hold": _hold,
     "consult": _consult,
     "bridge": _bridge,
+    "park": _park,
     "conference": _conference,
     "slip": _slip,
     "listen": _listen,
@@ -151,13 +170,36 @@ def worker(rng: random.Random) -> LoadedPlugin:
     return plugin("worker", answer_call=answer_call)
 
 
+async def use_the_desk_phone(bot: Bot, rng: random.Random) -> None:
+    """Of the second extension, by remote control; somebody or nobody picks it up."""
+    while True:
+        await trio.sleep(rng.expovariate(1 / 400))
+        phone = bot.phone_of("49")
+        try:
+            with trio.move_on_after(rng.choice([1.0, 60.0])):
+                await phone.make_call(rng.choice(NUMBERS))
+                await _do_by_hand(phone, rng)
+        except EXPECTED:
+            continue
+
+
+async def _do_by_hand(phone: Phone, rng: random.Random) -> None:
+    """With whichever of its calls."""
+    for _ in range(rng.randint(1, 4)):
+        await trio.sleep(rng.uniform(0, 10))
+        if calls := phone.calls:
+            act = rng.choice([phone.accept, phone.hold, phone.resume, phone.clear])
+            await act(rng.choice(calls).id)
+
+
 async def dial_now_and_then(bot: Bot, rng: random.Random, until: float) -> None:
     """The bot's own background work."""
     while trio.current_time() < until:
         await trio.sleep(rng.expovariate(1 / 150))
         try:
             with trio.move_on_after(rng.choice([0.5, 5.0, 200.0])):
-                async with bot.dial(rng.choice(NUMBERS), timeout=rng.choice([1.0, 20.0])) as call:
+                number, by = rng.choice(NUMBERS), rng.choice(EXTENSIONS)
+                async with bot.dial(number, by, timeout=rng.choice([1.0, 20.0])) as call:
                     await do_anything(bot, call, rng)
         except EXPECTED:
             continue

@@ -7,59 +7,33 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import structlog
 import trio
 
-from vodiabot import Bot
-from vodiabot.config import parse
-from vodiabot.session import Session
-from vodiabot.sim.config import SimConfig, default
-from vodiabot.testing.media import VirtualMedia
+from vodiabot.sim.config import Extension, SimConfig, default
 from vodiabot.testing.pbx import VirtualPbx
 from vodiabot.testing.wire import Wire
 
-from .authors import Witness, dial_now_and_then, misbehaving, worker
 from .chance import Chance, determined, rarely_collecting
 from .clock import jumping_clock
 from .network import FAIR, Network
 from .people import People
+from .service import Service
+from .settings import BotToml
 from .watch import Violation, Watch
 
 HOUR = 3600.0
-STEP = 5.0
-"""Virtual seconds between two looks at everything; each event and frame is looked at when it comes."""
 SETTLE = 400.0
 """Seconds after which, with all faults over and all people gone, nothing may be left: the PBX notices dead media, the
 bot has come back from its longest wait, and handlers have had their `wrap_up`."""
 
-SETTINGS = """
-[pbx]
-url = "ws://pbx.example.com"
-domain = "localhost"
+OFTEN_KILLED = 1500.0
+"""Seconds that a bot lives on average until it is killed."""
 
-[[extension]]
-user = "45"
-password = "bot"
-
-[bot]
-state_dir = "{state}"
-drain_timeout = "5s"
-unrouted = "{unrouted}"
-
-[limits]
-dial_allow = ["*"]
-dials_per_minute = 20
-
-[plugins]
-enabled = ["worker"]
-
-[[route]]
-plugin = "worker"
-fallback = "{fallback}"
-"""
+DEAD_AIR = 90.0
+"""Seconds for which the PBX bears the silence of a bot that was killed."""
 
 
 @dataclass
@@ -126,83 +100,101 @@ class _Life:
     def __init__(self, seed: int, state: Path) -> None:
         chance = Chance(seed)
         rng = chance.of("settings")
-        self.dirty = rng.random() < 0.5
-        self.wire = Wire()
-        self.pbx = VirtualPbx(_some_pbx(seed), self.wire, seed=seed)
+        self.pbx = VirtualPbx(_some_pbx(seed), Wire(), seed=seed)
         self.network = Network(self.pbx, chance.of("network"))
-        self.people = People(self.pbx, self.wire, self.network, chance.of, dirty=self.dirty)
-        self.witness = Witness()
-        text = SETTINGS.format(
-            state=state.as_posix(), unrouted=rng.choice(["ignore", "busy"]), fallback=rng.choice(["", "46", "600"])
-        )
-        self.bot = Bot(
-            parse(text),
-            plugins=[worker(chance.of("worker")), self.witness.plugin(), *misbehaving(chance.of("misbehaving"))],
-            media=VirtualMedia(self.wire).opened,
-            make_session=partial(Session, connect=self.network.connect, rng=chance.of("backoff")),
-            wall=trio.current_time,
-        )
-        self.watch = Watch(self.bot, self.pbx, self.network, self.wire, self.witness)
-        self.dialler = chance.of("dialler")
+        self.people = People(self.pbx, self.network, chance.of, dirty=rng.random() < 0.5)
+        unrouted, fallback = rng.choice(["ignore", "busy"]), rng.choice(["", "46", "600"])
+        toml = BotToml(state, unrouted, fallback, second=rng.random() < 0.35)
+        self.is_killed = rng.random() < 0.5
+        self.watches: list[Watch] = []
+        self._chance = chance.of
+        self._be_served(toml)
+
+    def _be_served(self, toml: BotToml) -> None:
+        """By another life of the bot."""
+        before = tuple(self.watches) if self.is_killed else None
+        self.service = Service(toml, self.pbx, self.network, self._chance, before)
+        self.watches.append(self.service.watch)
 
     async def run(self, seconds: float) -> None:
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as self._nursery:
+            nursery = self._nursery
             await nursery.start(self.pbx.run)
-            await nursery.start(self.bot.run)
-            await self.bot.wait_up(60)
-            self.watch.tap_sessions()
-            nursery.start_soon(self._look)
+            await nursery.start(self.service.run)
+            await self.service.bot.wait_up(60)
             await trio.sleep(1)
-            self.watch.remember_tasks()
+            self.service.watch.remember_tasks()
             await self._live(seconds)
             await self._end()
-            self.bot.drain()
-            await trio.sleep(60)
-            self.watch.check_witness()
+            await self.service.leave()
             nursery.cancel_scope.cancel()
 
-    async def _look(self) -> None:
-        while True:
-            await trio.sleep(STEP)
-            self.watch.step()
-            self.watch.agree(self.network.weather == FAIR and self.pbx.up)
-
     async def _live(self, seconds: float) -> None:
-        until = trio.current_time() + seconds
         with trio.move_on_after(seconds):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.people.live)
-                nursery.start_soon(dial_now_and_then, self.bot, self.dialler, until)
+                nursery.start_soon(self._serve, seconds)
+
+    async def _serve(self, seconds: float) -> None:
+        """The bot works until it is killed; then the next one, if it is of those that are killed."""
+        if not self.is_killed:
+            await self.service.work(seconds)
+            return
+        until, rng = trio.current_time() + seconds, self._chance("reaper")
+        while True:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.service.work, until - trio.current_time())
+                await trio.sleep(rng.expovariate(1 / OFTEN_KILLED))
+                await self.service.is_talking(60)
+                nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await self._begin_again(rng.choice([1.0, 5.0, DEAD_AIR + 10]))
+
+    async def _begin_again(self, pause: float) -> None:
+        await self.service.kill()
+        self.people.faults += 1
+        self._nursery.start_soon(self._notice_silence)
+        await trio.sleep(pause)
+        self._be_served(self.service.toml)
+        await self._nursery.start(self.service.run)
+
+    async def _notice_silence(self) -> None:
+        await trio.sleep(DEAD_AIR)
+        self.network.notice_silence()
 
     async def _end(self) -> None:
         """All faults are over, everybody goes home; a last reconnect, and all must be as the PBX says."""
-        self.network.weather, self.pbx.up = FAIR, True
+        watch = self.service.watch
+        self.network.weather, self.network.away, self.pbx.up = FAIR, "", True
         self.people.go_home()
         self.pbx.cut_all()
         await trio.sleep(SETTLE / 2)
         self.people.end_all_calls()
         await trio.sleep(SETTLE / 2)
-        self.watch.step()
-        self.watch.check_quiet()
-        self.watch.check_witness()
-        if differences := self.watch.differences(self.pbx.pbx.snapshot()):
+        watch.step()
+        watch.check_quiet()
+        watch.check_witnesses()
+        if differences := watch.differences(self.pbx.pbx.snapshot()):
             raise Violation(f"in the end the bot does not believe what the PBX says: {sorted(differences)}")
 
     def tell(self, outcome: Outcome) -> None:
-        watch = self.watch
-        outcome.calls, outcome.events, outcome.frames = len(watch.ended), len(watch.published), len(self.pbx.sent)
+        published = [event for watch in self.watches for event in watch.published]
+        ended = [reason for watch in self.watches for reason in watch.ended.values()]
+        outcome.calls, outcome.events, outcome.frames = len(ended), len(published), len(self.pbx.sent)
         outcome.faults, outcome.spoiled = self.people.faults, self.network.spoiled
-        outcome.reasons = Counter(watch.ended.values())
+        outcome.reasons = Counter(ended)
         trace = hashlib.sha256()
-        for item in (*watch.published, *self.pbx.sent, *self.pbx.received):
+        for item in (*published, *self.pbx.sent, *self.pbx.received):
             trace.update(repr(item).encode())
         outcome.print = trace.hexdigest()[:16]
 
 
 def _some_pbx(seed: int) -> SimConfig:
     rng = Chance(seed).of("pbx")
+    company = default()
     return replace(
-        default(),
+        company,
+        extensions=(*company.extensions, Extension("49", "bot", "Bot, too")),
         dialect=rng.choice(["classic", "modern"]),
         expires=rng.choice([20.0, 60.0, 300.0]),
         rename_calls=rng.random() < 0.3,

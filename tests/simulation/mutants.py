@@ -12,10 +12,12 @@ from vodiabot.calls import Farewells
 from vodiabot.calls.leg import Leg
 from vodiabot.domain.calls import Calls
 from vodiabot.errors import ConnectionLost
+from vodiabot.hearing import Hearing
 from vodiabot.plugins.mailbox import Mailbox
 from vodiabot.protocol import steps
 from vodiabot.protocol.dialog import midcall
 from vodiabot.session import Session
+from vodiabot.state_file import StateFile
 
 Patch = Callable[[Any], None]
 """Takes pytest's monkeypatch, or whatever has its `setattr`."""
@@ -89,16 +91,33 @@ def lost_audio_is_nobodys_matter(patch: Any) -> None:
     patch.setattr(midcall, "media_lost", lambda leg, reason: None)
 
 
+def what_a_killed_bot_has_left_is_nobodys(patch: Any) -> None:
+    """The calls that were up when the bot was killed are not hung up by the next one."""
+    patch.setattr(StateFile, "load", lambda self: {})
+
+
+def the_lost_leader_leads_on(patch: Any) -> None:
+    """The domain is heard of the extension that has led it, also while that has no session and the other has one."""
+
+    def lost(self: Hearing, line: Any) -> None:
+        if self._leader is line:
+            self._domain.reconnected(self._now())
+
+    patch.setattr(Hearing, "lost", lost)
+
+
 MUTANTS: dict[str, tuple[Patch, str, int]] = {
     patch.__name__: (patch, finding, first)
     for patch, finding, first in (
-        (sends_again_after_a_reconnect, "was sent", 2),
-        (newest_event_first, "the plugin heard", 1),
-        (legs_linger_for_ever, "outlive", 0),
+        (sends_again_after_a_reconnect, "was sent", 3),
+        (newest_event_first, "the plugin", 0),
+        (legs_linger_for_ever, "outlive", 1),
         (what_is_not_listed_lives_on, "does not believe", 0),
         (the_end_is_told_twice, "is over", 0),
-        (a_bye_without_a_socket_is_forgotten, "is left", 10),
+        (a_bye_without_a_socket_is_forgotten, "is left", 0),
         (lost_audio_is_nobodys_matter, "nobody is heard", 7),
+        (what_a_killed_bot_has_left_is_nobodys, "is left", 0),
+        (the_lost_leader_leads_on, "does not believe", 23),
     )
 }
 """Name → the bug, a word of what the simulation says of it, and the seed to begin with: it has found it soon."""

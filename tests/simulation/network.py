@@ -12,8 +12,10 @@ from typing import Any
 
 import trio
 
+from vodiabot.config.model import ExtensionConfig, PbxConfig
 from vodiabot.errors import ConnectionLost
 from vodiabot.testing.pbx import MemorySocket, VirtualPbx
+from vodiabot.testing.wire import End
 
 
 @dataclass(frozen=True)
@@ -56,28 +58,66 @@ class Network:
         self.weather = FAIR
         self.spoiled = 0
         """Frames that were duplicated, swapped, garbled or lost."""
-        self.spoiled_before = 0
-        """As many of them belong to earlier connections."""
+        self.spoiled_of: set[str] = set()
+        """Extensions of which some were, on the connection that they have now."""
+        self.clock = 0.0
+        """Seconds by which the clock of the bot's machine differs from the true time."""
+        self.dead = False
+        """True: the bot is being killed."""
+        self.orphans: list[End] = []
+        """Ends of the PBX whose other end was the bot's that was killed."""
+        self.away = ""
+        """An extension that finds no way to the PBX, as if its session alone were refused."""
         self.cut: Counter[tuple[str, str]] = Counter()
         """Commands in whose midst the socket died, by call-id and action: the bot can't know whether they arrived."""
         self._pbx = pbx
         self._rng = rng
 
+    def fall_silent(self) -> None:
+        """The bot's ends of all audio are gone, and nobody says so."""
+        for end in self._pbx._ends.values():
+            bots = self._pbx.wire.peer(end)
+            if bots is not None and bots.up:
+                bots.up = False
+                self.orphans.append(end)
+
+    def notice_silence(self) -> None:
+        """The PBX finds that nobody is at the other end."""
+        orphans, self.orphans = self.orphans, []
+        for end in orphans:
+            if end.up and not end.closed:
+                end.up = False
+                end.on_lost("consent expired")
+
     @asynccontextmanager
-    async def connect(self, *args: Any) -> AsyncIterator[RoughSocket]:
-        async with self._pbx.connect(*args) as socket:
-            self.spoiled_before = self.spoiled
-            yield RoughSocket(self, socket, self._rng)
+    async def connect(self, pbx: PbxConfig, extension: ExtensionConfig, *args: Any) -> AsyncIterator[RoughSocket]:
+        if extension.user == self.away or self.dead:
+            raise ConnectionLost("there is no way to the PBX")
+        async with self._pbx.connect(pbx, extension, *args) as socket:
+            self.spoiled_of.discard(extension.user)
+            yield RoughSocket(self, socket, self._rng, extension.user)
+
+    def spoil(self, extension: str) -> None:
+        """A frame to it is spoiled."""
+        self.spoiled += 1
+        self.spoiled_of.add(extension)
+
+    def cut_off(self, extension: str) -> None:
+        """The sockets of one extension die; those of the others live on."""
+        for name, socket in self._pbx.pbx.snapshot()["sockets"].items():
+            if socket["user"] == extension:
+                self._pbx.cut(name)
 
 
 class RoughSocket:
     """`session.Socket` with weather."""
 
-    def __init__(self, network: Network, inner: MemorySocket, rng: random.Random) -> None:
+    def __init__(self, network: Network, inner: MemorySocket, rng: random.Random, user: str) -> None:
         self.server_header = inner.server_header
         self._network = network
         self._inner = inner
         self._rng = rng
+        self._user = user
         self._waiting: list[str | bytes] = []
         self._next: str | bytes | None = None
 
@@ -117,7 +157,7 @@ class RoughSocket:
             return [frame, held]
         for chance, doing in self._doings(frame, weather):
             if self._rng.random() < chance:
-                self._network.spoiled += 1
+                self._network.spoil(self._user)
                 return doing()
         return [frame]
 

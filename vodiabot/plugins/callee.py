@@ -25,8 +25,10 @@ class Callee:
         return hook in self.plugin.implementations
 
     async def hook(self, hook: str, arguments: Mapping[str, Any]) -> None:
-        """Call a hook that it implements. Raises whatever it raises."""
-        implementation = self.plugin.implementations[hook]
+        """Call a hook; nothing happens if it has none of that name. Raises whatever it raises."""
+        implementation = self.plugin.implementations.get(hook)
+        if implementation is None:
+            return
         call = arguments.get("call")
         with about(call):
             await implementation.function(**chosen(implementation, {**arguments, **self._own(implementation, call)}))

@@ -12,7 +12,7 @@ from .. import events
 from ..errors import NotAllowed, PluginFailed
 from .conduct import Supervision
 from .event_hooks import hook_call
-from .hookspecs import HOOKS
+from .hookspecs import HOOKS, LAST_HOOK
 from .loader import unload
 from .mailbox import MAILBOX_SIZE, Post
 from .model import LoadedPlugin, PluginState
@@ -165,14 +165,14 @@ class PluginHost:
 
     async def call_and_wait(self, hook: str, **arguments: Any) -> None:
         """Call a hook of all plugins and wait until the last is through; errors stay with the plugin that
-        made them.
+        made them. For `bot_stopping` those that lack it are waited for, too, until they have heard what came before.
 
         It takes its turn in each mailbox. A plugin that does not come to it within `hook_timeout` forgets
         what waits before it (told in the log), so that this returns after three times `hook_timeout` at the
         latest. Needs `run`.
         """
         async with trio.open_nursery() as nursery:
-            for runner in self._by_hook[hook]:
+            for runner in self._runners.values() if hook == LAST_HOOK else self._by_hook[hook]:
                 nursery.start_soon(runner.call_and_wait, hook, arguments)
 
     # --- calls, background work --------------------------------------------------------------------------------------

@@ -153,6 +153,10 @@ OWN_ARGUMENTS = frozenset({"config", "log"})
 STATE_HOOKS = frozenset({"account_changed", "domain_call_changed", "frame_received"})
 """A plugin that is behind may miss these; all others are never dropped."""
 
+LAST_HOOK = "bot_stopping"
+"""It takes its turn with each plugin, whether that has it or not: what waits before it is heard, such as the end of
+the last call."""
+
 
 def _specifications() -> dict[str, Callable[..., Any]]:
     return {

@@ -17,6 +17,7 @@ from .callee import Callee
 from .children import name_of
 from .conduct import Conduct, Supervision
 from .guard import on_behalf_of, parted
+from .hookspecs import LAST_HOOK
 from .importing import in_a_line
 from .life import Life, Phase
 from .mailbox import Mailbox, Post
@@ -189,9 +190,7 @@ class Runner:
 
     async def _calls_over(self) -> None:
         """A plugin that is replaced stays set up for as long as its calls go on."""
-        if not self._retired.is_set():
-            return
-        if not self._calls:
+        if not self._retired.is_set() or not self._calls:
             return
         self._log.info("a plugin that was replaced stays until its calls are over", calls=self._calls)
         self._let_go.set()
@@ -234,8 +233,8 @@ class Runner:
     async def retire(self) -> None:
         """Another takes its place, or it is not wanted any more: `bot_stopping`, then the teardown. If calls of it go
         on, this returns all the same, and the teardown comes after the last of them. Needs `run`."""
-        if self.running and self._callee.has("bot_stopping"):
-            await self.call_and_wait("bot_stopping", {})
+        if self.running:
+            await self.call_and_wait(LAST_HOOK, {})
         self._retired.set()
         self._end_life()
         await self._let_go.wait()
@@ -288,7 +287,10 @@ class Runner:
             self._fall_behind()
 
     async def call_and_wait(self, hook: str, arguments: Mapping[str, Any]) -> None:
-        """Post it and wait until it is through, or will never be; or it is not set up in time, and hears it later."""
+        """Post it and wait until it is through, or will never be; or it is not set up in time, and hears it later. One
+        that the plugin does not have takes its turn, too: what came before it is through then."""
+        if not self.running and not self._callee.has(hook):
+            return
         started, done = trio.Event(), trio.Event()
         post = Post(hook, arguments, started, done)
         self.post(post)
