@@ -122,3 +122,33 @@ async def test_what_moves_the_deadline_wakes_nobody_up(autojump_clock: MockClock
         await trio.sleep(6)
         assert bench.domain.calls == {}
         assert turns.taken == 1
+
+
+class NotYet:
+    """A domain that has something to do at a time, and is not asked in vain again and again."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline: float | None = deadline
+        self.in_vain = 0
+
+    def tick(self, now: float) -> list[Event]:
+        assert self.deadline is not None
+        if now >= self.deadline:
+            self.deadline = None
+        else:
+            self.in_vain += 1
+            assert self.in_vain < 10, "it would be asked for ever"
+        return []
+
+
+async def test_clocks_that_round_differently_do_not_stop_time(autojump_clock: MockClock) -> None:
+    """Where trio's time is much longer than the wall's, what is missing is too little to be added to it."""
+    await trio.sleep(5000)
+    for at in range(50):
+        await trio.sleep(0.1)
+        now = SteadyClock(lambda: trio.current_time() - 4999.7)
+        domain = NotYet(now() + 5 + at / 7)
+        hearing = Hearing(cast(Any, domain), trio.current_time, now, lambda: [], lambda event: None)
+        with trio.move_on_after(20):
+            await hearing.run()
+        assert domain.deadline is None

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 STEP = 1.0
 """Seconds by which the clock of the machine must have been set before an event's time is told by the new one."""
 
+ROUNDED = 1e-4
+"""Seconds by which two clocks that go alike may differ, as sums round."""
+
 ASK = (GetUsers(), Subscribe(what="own-calls"), Subscribe(what="domain-calls"))
 """What a session that begins to lead is asked: it may have been told all of it long ago, while another led."""
 
@@ -90,7 +93,12 @@ class Hearing:
         while True:
             with trio.CancelScope(deadline=self._next()) as self._nap:
                 await trio.sleep_forever()
-            self._tell(self._domain.tick(self._now()))
+            self._tell(self._domain.tick(self._as_due()))
+
+    def _as_due(self) -> float:
+        """Now; a rounding error before it is due, it is due: in virtual time it would else be so for ever."""
+        now = self._now()
+        return self._due if now < self._due < now + ROUNDED else now
 
     def _next(self) -> float:
         """When `tick` is due, by trio's clock."""
@@ -124,5 +132,3 @@ async def _sent(line: Line | None, question: Command) -> None:
 
 def _until(deadline: float | None) -> float:
     return math.inf if deadline is None else deadline
-
-

@@ -115,7 +115,7 @@ MUTANTS: dict[str, tuple[Patch, str, int]] = {
         (what_is_not_listed_lives_on, "does not believe", 0),
         (the_end_is_told_twice, "is over", 0),
         (a_bye_without_a_socket_is_forgotten, "is left", 0),
-        (lost_audio_is_nobodys_matter, "nobody is heard", 7),
+        (lost_audio_is_nobodys_matter, "nobody is heard", 81),
         (what_a_killed_bot_has_left_is_nobodys, "is left", 0),
         (the_lost_leader_leads_on, "does not believe", 23),
     )
