@@ -30,8 +30,8 @@ TOGETHER = "tests/browser/"
 
 @pytest.fixture(autouse=True)
 def plain_logs() -> None:
-    """What structlog does anyhow, but for tracebacks: in colours, with the source around each line, they took a third
-    of the whole run."""
+    """What structlog does anyhow, but for tracebacks: in colours, with the source around each line, they took most of
+    the time of the tests in which much fails."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -100,11 +100,7 @@ class Leg:
         self._wall = wall
         self._put, self._take = trio.open_memory_channel[Item](QUEUE)
         self._outbox = Outbox(
-            commands,
-            on_send=partial(on_send, self),
-            on_unsaid=on_unsaid,
-            on_lost=self._not_sent,
-            gone=self.gone,
+            commands, on_send=partial(on_send, self), on_unsaid=on_unsaid, on_lost=self._not_sent, gone=self.gone
         )
         self._last_out: Outgoing | None = None
         self.digits_put, self.digits = trio.open_memory_channel[str](DIGITS)
